@@ -1,0 +1,5 @@
+"""``python -m outcomes``."""
+
+from outcomes.cli import main
+
+main()

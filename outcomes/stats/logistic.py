@@ -1,0 +1,212 @@
+r"""Streamed logistic regression with a clustered sandwich covariance.
+
+Model
+-----
+:math:`\operatorname{logit} E[y_i] = x_i'\beta`, rows :math:`i` with weights :math:`w_i \ge 0` in
+clusters :math:`g`. The response may lie anywhere in [0, 1]: a mean over draws of an unseen 0/1
+response is a fractional response, and the estimating equation
+:math:`\sum_i w_i x_i (y_i - \mu_i) = 0` stays unbiased [1]_.
+
+Algorithm
+---------
+Newton's method on the estimating equation, which is the gradient of a concave function, with step
+halving. Every pass streams over chunks of rows and keeps sums only. The covariance is
+
+.. math::
+
+   A^{-1} \Bigl(\sum_g s_g s_g'\Bigr) A^{-1}, \quad s_g = \sum_{i \in g} w_i x_i (y_i - \mu_i),
+   \quad A = \sum_i w_i \mu_i (1 - \mu_i) x_i x_i',
+
+times :math:`G / (G - 1)` for :math:`G` clusters [2]_. Independence is the working model, so the
+point estimates are those of a generalised estimating equation with an independence structure.
+
+What is not done: no penalty. Separation shows as a fit that does not converge and is raised as
+``NotConverged``; columns without information are left out beforehand by the caller.
+
+References
+----------
+.. [1] Papke LE, Wooldridge JM. Econometric methods for fractional response variables. J Appl Econom
+   1996;11:619-632.
+.. [2] Liang KY, Zeger SL. Longitudinal data analysis using generalized linear models. Biometrika
+   1986;73:13-22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from outcomes.core.errors import NotConverged, NotEstimable
+
+Array = npt.NDArray[np.float64]
+Chunk = tuple[Array, Array, Array, npt.NDArray[np.int64]]
+"""Rows of a chunk: design (n, p), response (n,), weights (n,), cluster codes (n,) from 0."""
+Chunks = Callable[[], Iterable[Chunk]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogisticFit:
+    """Answer of :func:`fit_logistic`.
+
+    Attributes
+    ----------
+    beta : (p,) array
+    beta_cov : (p, p) array
+        Clustered sandwich.
+    information : (p, p) array
+        ``A`` above, at the solution.
+    gradient_norm : float
+        Largest absolute element of the estimating equation divided by the sum of weights.
+    n_iterations, n_clusters : int
+    """
+
+    beta: Array
+    beta_cov: Array
+    information: Array
+    gradient_norm: float
+    n_iterations: int
+    n_clusters: int
+
+
+def fit_logistic(
+    chunks: Chunks,
+    *,
+    n_columns: int,
+    n_clusters: int,
+    start: Array | None = None,
+    tolerance: float = 1e-10,
+    max_iterations: int = 50,
+) -> LogisticFit:
+    """Fit by Newton's method; every pass calls ``chunks()`` once.
+
+    Parameters
+    ----------
+    chunks : callable
+        Returns an iterable of ``(x, y, weights, cluster)``; called once a pass.
+    n_columns, n_clusters : int
+        Columns of the design, and number of cluster codes.
+    start : (p,) array, optional
+        First value of beta.
+    tolerance : float
+        On the mean estimating equation.
+
+    Raises
+    ------
+    NotConverged
+        Where no solution is found, as with separated groups.
+    NotEstimable
+        Where the information is singular.
+    """
+    beta = np.zeros(n_columns) if start is None else start.copy()
+    total, score, information = _sums(chunks, beta)
+    for iteration in range(1, max_iterations + 1):
+        gradient_norm = float(np.abs(score).max() / total)
+        if gradient_norm < tolerance:
+            covariance = _sandwich(chunks, beta, information, n_clusters)
+            return LogisticFit(
+                beta=beta,
+                beta_cov=covariance,
+                information=information,
+                gradient_norm=gradient_norm,
+                n_iterations=iteration,
+                n_clusters=n_clusters,
+            )
+        beta, score, information = _newton_step(chunks, beta, score, information)
+        if np.abs(beta).max() > 30:
+            break
+    raise NotConverged(
+        "The logistic regression for a share has no finite solution: in some group everyone, or no "
+        "one, has the event. Choose another threshold, or pool small groups."
+    )
+
+
+def one_step(fit: LogisticFit, score: Array) -> Array:
+    """Beta of a response close to the fitted one, by one Newton step from the solution.
+
+    Parameters
+    ----------
+    score : (p, m) array
+        ``sum_i w_i x_i (y_im - mu_i)`` for m alternative responses, such as draws of unseen values.
+
+    Returns
+    -------
+    (p, m) array
+    """
+    return fit.beta[:, None] + np.linalg.solve(fit.information, score)
+
+
+def standardise(design_means: Iterable[tuple[Array, Array]], beta: Array) -> tuple[Array, Array]:
+    """Mean predicted risk and its gradient over rows.
+
+    Parameters
+    ----------
+    design_means : iterable of (x, w)
+        Chunks of the design with the exposure set to one level, and row weights.
+    beta : (p,) array
+
+    Returns
+    -------
+    risk : () array
+    gradient : (p,) array
+        Derivative of the risk by beta.
+    """
+    risk, total, gradient = 0.0, 0.0, np.zeros(beta.size)
+    for x, weights in design_means:
+        mean = expit(x @ beta)
+        risk += float(weights @ mean)
+        gradient += x.T @ (weights * mean * (1 - mean))
+        total += float(weights.sum())
+    return np.asarray(risk / total), gradient / total
+
+
+def _sums(chunks: Chunks, beta: Array) -> tuple[float, Array, Array]:
+    total = 0.0
+    score = np.zeros(beta.size)
+    information = np.zeros((beta.size, beta.size))
+    for x, y, weights, _ in chunks():
+        mean = expit(x @ beta)
+        score += x.T @ (weights * (y - mean))
+        information += (x * (weights * mean * (1 - mean))[:, None]).T @ x
+        total += float(weights.sum())
+    return total, score, information
+
+
+def _deviance_terms(chunks: Chunks, beta: Array) -> float:
+    """Negative log-likelihood, fractional responses allowed."""
+    loss = 0.0
+    for x, y, weights, _ in chunks():
+        eta = x @ beta
+        loss += float(weights @ (np.logaddexp(0.0, eta) - y * eta))
+    return loss
+
+
+def _newton_step(
+    chunks: Chunks, beta: Array, score: Array, information: Array
+) -> tuple[Array, Array, Array]:
+    try:
+        step = np.linalg.solve(information, score)
+    except np.linalg.LinAlgError as error:
+        raise NotEstimable(
+            "A covariate or group carries no information on this share. Leave it out of the model."
+        ) from error
+    if np.abs(step).max() > 0.5:  # far from the solution: make sure that the step improves
+        before = _deviance_terms(chunks, beta)
+        while _deviance_terms(chunks, beta + step) > before + 1e-12 and np.abs(step).max() > 1e-8:
+            step = step / 2
+    beta = beta + step
+    _, score, information = _sums(chunks, beta)
+    return beta, score, information
+
+
+def _sandwich(chunks: Chunks, beta: Array, information: Array, n_clusters: int) -> Array:
+    scores = np.zeros((n_clusters, beta.size))
+    for x, y, weights, cluster in chunks():
+        residual = weights * (y - expit(x @ beta))
+        for column in range(beta.size):
+            scores[:, column] += np.bincount(cluster, x[:, column] * residual, n_clusters)
+    bread = np.linalg.inv(information)
+    return n_clusters / (n_clusters - 1) * bread @ (scores.T @ scores) @ bread
