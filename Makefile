@@ -1,0 +1,68 @@
+# Two commands do everything on a machine with Python 3.11+, make and the package registries:
+#   make demo    synthetic records in, one report out
+#   make test    every check that has to hold
+# `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export UV_PYTHON_DOWNLOADS := never
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick lint bench simulation docs notebook lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
+
+setup: $(STAMP)  ## make .venv with everything
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup  ## synthetic records, the whole study, one report
+	$(BIN)/outcomes demo --out reports/demo
+
+lint: setup  ## style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## everything that has to hold
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+quick: lint  ## the fast part, under a minute
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+
+bench: setup  ## ratios against a bare scan and named peers
+	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.mmrm
+
+simulation: setup  ## coverage of the planted truth, 100 data sets of 5,000 episodes
+	$(BIN)/python -m tests.simulation.coverage --studies 100 --episodes 5000
+
+docs: setup  ## write the generated reference pages
+	$(BIN)/python -m docs.generate
+
+notebook: setup  ## open the worked example
+	$(BIN)/jupytext --to ipynb --output - analyses/back-pain/back-pain.md > analyses/back-pain/back-pain.ipynb
+	$(BIN)/jupyter lab analyses/back-pain/back-pain.ipynb
+
+lock: setup  ## resolve requirements.lock again
+	printf 'duckdb<2\n' > $(VENV)/constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --constraint $(VENV)/constraints.txt \
+	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	  --output-file requirements.lock
+
+clean:  ## remove what was built
+	rm -rf $(VENV) reports/demo build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
