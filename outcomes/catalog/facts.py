@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal
@@ -56,13 +56,13 @@ def data_path(name: str) -> Traversable:
     return place
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_toml(name: str) -> Mapping[str, Any]:
     """Return a data file as parsed; the caller must not change it."""
     return tomllib.loads(data_path(name).read_text(encoding="utf-8"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def read_csv(name: str) -> tuple[Mapping[str, str], ...]:
     """Return the rows of a data file; the caller must not change them."""
     text = data_path(name).read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def review_of(fact: Mapping[str, Any], file_review: Mapping[str, Any]) -> Review
     )
 
 
-@lru_cache(maxsize=1)
+@cache
 def sources() -> Mapping[str, Source]:
     """Return every source by key."""
     return {

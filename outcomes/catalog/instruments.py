@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 from outcomes.catalog.facts import Review, data_path, read_toml, review_of, unknown
@@ -67,9 +67,10 @@ class Responder:
 class Scale:
     """How answers become one score.
 
-    ``rule`` is ``single``, ``sum``, ``mean``, ``percent`` (of the span of the items), ``percent_reversed``,
-    ``worst``, ``mean_of_scales``, ``utility`` or ``chronicity``. Sums are prorated when at least
-    ``min_answered`` items are there. ``table`` names the conversion of the raw sum.
+    ``rule`` is ``single``, ``sum``, ``mean``, ``percent`` (of the span of the items),
+    ``percent_reversed``, ``worst``, ``mean_of_scales``, ``utility`` or ``chronicity``. Sums are
+    prorated when at least ``min_answered`` items are there. ``table`` names the conversion of the
+    raw sum.
     """
 
     id: str
@@ -170,7 +171,7 @@ class Instrument:
         raise unknown(f"scale of {self.id}", scale_id, [scale.id for scale in self.scales])
 
 
-@lru_cache(maxsize=1)
+@cache
 def instrument_ids() -> tuple[str, ...]:
     """Return every instrument id, sorted."""
     folder = data_path("instruments")
@@ -178,10 +179,10 @@ def instrument_ids() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
-@lru_cache(maxsize=1)
+@cache
 def instrument_aliases() -> Mapping[str, str]:
     """Return other names in use, each with the id it stands for."""
-    return {alias: row for alias, row in read_toml("instrument_aliases.toml")["alias"].items()}
+    return dict(read_toml("instrument_aliases.toml")["alias"])
 
 
 def instrument_id(name: str) -> str:
@@ -199,7 +200,7 @@ def instrument_id(name: str) -> str:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def instrument(name: str) -> Instrument:
     """Return one instrument by id or alias."""
     return _built(read_toml(f"instruments/{instrument_id(name)}.toml"))
@@ -251,7 +252,7 @@ def _ranges(row: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Return the allowed answers of each item: its codes, else its own range, else the form's."""
     items, own = row["items"], row.get("item_range", {})
     low, high = items.get("low", float("-inf")), items.get("high", float("inf"))
-    ranges = {name: (low, high) for name in items["names"]}
+    ranges = dict.fromkeys(items["names"], (low, high))
     ranges.update({name: (span[0], span[1]) for name, span in own.items()})
     starts = row.get("recode_low", {})
     for name, values in row.get("recode", {}).items():

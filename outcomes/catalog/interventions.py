@@ -1,14 +1,14 @@
 """Interventions: the taxonomy, doses, codes, safety and the types that studies compare.
 
 Ids are dotted (``exercise.strength.core``), three levels at most; single named exercises are
-``form.<name>`` with a parent. Rows on dose and safety hold for children that have none of their own.
+``form.<name>`` with a parent. Rows on dose and safety hold for children without their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 from outcomes.catalog.facts import Review, read_csv, read_toml, review_of, unknown
@@ -49,7 +49,7 @@ class ExposureType:
     confidence: str
 
 
-@lru_cache(maxsize=1)
+@cache
 def interventions() -> Mapping[str, Intervention]:
     """Return the whole taxonomy by id, in the file's order."""
     document = read_toml("interventions/taxonomy.toml")
@@ -68,7 +68,7 @@ def intervention_ids() -> tuple[str, ...]:
     return tuple(interventions())
 
 
-@lru_cache(maxsize=1)
+@cache
 def intervention_aliases() -> Mapping[str, str]:
     """Return other names in use, each with the id it stands for."""
     return {alias: row.id for row in interventions().values() for alias in row.aliases}
@@ -111,14 +111,14 @@ def is_active(name: str) -> bool:
     return intervention(name).activity == "active"
 
 
-@lru_cache(maxsize=1)
+@cache
 def exposure_types() -> Mapping[str, ExposureType]:
     """Return the analysis types by id, in the order in which reports show them."""
     rows = read_toml("interventions/exposure_types.toml")["type"]
     return {row["id"]: ExposureType(**{**row, "prefixes": tuple(row["prefixes"])}) for row in rows}
 
 
-@lru_cache(maxsize=1)
+@cache
 def intervention_types() -> Mapping[str, str]:
     """Return the analysis type of every intervention id and alias: to join with."""
     known = {name: _type_of(name) for name in interventions()}
@@ -126,7 +126,7 @@ def intervention_types() -> Mapping[str, str]:
 
 
 def intervention_type(name: str) -> str | None:
-    """Return the analysis type of an intervention; None where the catalog does not know the code."""
+    """Return the analysis type of an intervention; None where the code is not known."""
     return intervention_types().get(name.strip().lower())
 
 
@@ -137,7 +137,7 @@ def _type_of(name: str) -> str:
 
 
 def type_label(type_id: str) -> str:
-    """Return the words for a type; a combined one such as ``manual_therapy+exercise`` names its parts."""
+    """Return the words for a type; ``manual_therapy+exercise`` names what is combined."""
     parts = type_id.split("+")
     known = exposure_types()
     words = [known[part].label if part in known else part.replace("_", " ") for part in parts]
@@ -149,9 +149,9 @@ def _inside(words: str) -> str:
     return words if words[:2].isupper() else words[0].lower() + words[1:]
 
 
-@lru_cache(maxsize=1)
+@cache
 def intervention_codes() -> Mapping[tuple[str, str], Mapping[str, str]]:
-    """Return billing and procedure codes: (system, code) to intervention, whether timed, note, source.
+    """Return billing and procedure codes: (system, code) to intervention, timed, note, source.
 
     Labels are our own; the descriptors of CPT belong to the American Medical Association.
     """
