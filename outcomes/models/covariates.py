@@ -4,9 +4,9 @@ Coding
 ------
 Numbers are centred at their mean over the analysed episodes, so that an adjusted mean at zero is
 the one at the average covariates. Categories become indicators against their commonest level,
-centred likewise. A missing number is set to the mean and marked by an indicator of its own; a missing
-category is a level of its own. With ``covariate_missing = "drop"`` the episode is left out instead,
-and counted.
+centred likewise. A missing number is set to the mean and marked by an indicator of its own; a
+missing category is a level of its own. With ``covariate_missing = "drop"`` the episode is left out
+instead, and counted.
 
 Clinics as fixed effects compare like with like within each clinic. Clinics with fewer than
 ``MIN_CLINIC`` episodes share one indicator, which is said in the notes: an effect of their own

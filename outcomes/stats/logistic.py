@@ -20,8 +20,12 @@ halving. Every pass streams over chunks of rows and keeps sums only. The covaria
 times :math:`G / (G - 1)` for :math:`G` clusters [2]_. Independence is the working model, so the
 point estimates are those of a generalised estimating equation with an independence structure.
 
-What is not done: no penalty. Separation shows as a fit that does not converge and is raised as
-``NotConverged``; columns without information are left out beforehand by the caller.
+A ridge :math:`\lambda_j \beta_j^2 / 2` may be put on single columns, so that a clinic in which no
+one had the event does not end the fit: :math:`\lambda_j \beta_j` then leaves the score and
+:math:`\lambda_j` joins the diagonal of :math:`A`. Columns without one are not shrunken.
+
+What is not done: separation by an unpenalised column shows as a fit that does not converge and is
+raised as ``NotConverged``.
 
 References
 ----------
@@ -77,7 +81,7 @@ def fit_logistic(
     *,
     n_columns: int,
     n_clusters: int,
-    start: Array | None = None,
+    ridge: Array | None = None,
     tolerance: float = 1e-10,
     max_iterations: int = 50,
 ) -> LogisticFit:
@@ -89,8 +93,8 @@ def fit_logistic(
         Returns an iterable of ``(x, y, weights, cluster)``; called once a pass.
     n_columns, n_clusters : int
         Columns of the design, and number of cluster codes.
-    start : (p,) array, optional
-        First value of beta.
+    ridge : (p,) array, optional
+        Penalty of each column; none by default.
     tolerance : float
         On the mean estimating equation.
 
@@ -101,8 +105,9 @@ def fit_logistic(
     NotEstimable
         Where the information is singular.
     """
-    beta = np.zeros(n_columns) if start is None else start.copy()
-    total, score, information = _sums(chunks, beta)
+    beta = np.zeros(n_columns)
+    penalty = np.zeros(n_columns) if ridge is None else ridge
+    total, score, information = _sums(chunks, beta, penalty)
     for iteration in range(1, max_iterations + 1):
         gradient_norm = float(np.abs(score).max() / total)
         if gradient_norm < tolerance:
@@ -115,7 +120,7 @@ def fit_logistic(
                 n_iterations=iteration,
                 n_clusters=n_clusters,
             )
-        beta, score, information = _newton_step(chunks, beta, score, information)
+        beta, score, information = _newton_step(chunks, beta, score, information, penalty)
         if np.abs(beta).max() > 30:
             break
     raise NotConverged(
@@ -163,10 +168,10 @@ def standardise(design_means: Iterable[tuple[Array, Array]], beta: Array) -> tup
     return np.asarray(risk / total), gradient / total
 
 
-def _sums(chunks: Chunks, beta: Array) -> tuple[float, Array, Array]:
+def _sums(chunks: Chunks, beta: Array, ridge: Array) -> tuple[float, Array, Array]:
     total = 0.0
-    score = np.zeros(beta.size)
-    information = np.zeros((beta.size, beta.size))
+    score = -ridge * beta
+    information = np.diag(ridge)
     for x, y, weights, _ in chunks():
         mean = expit(x @ beta)
         score += x.T @ (weights * (y - mean))
@@ -175,9 +180,9 @@ def _sums(chunks: Chunks, beta: Array) -> tuple[float, Array, Array]:
     return total, score, information
 
 
-def _deviance_terms(chunks: Chunks, beta: Array) -> float:
-    """Negative log-likelihood, fractional responses allowed."""
-    loss = 0.0
+def _loss(chunks: Chunks, beta: Array, ridge: Array) -> float:
+    """Negative penalised log-likelihood, fractional responses allowed."""
+    loss = float(ridge @ beta**2) / 2
     for x, y, weights, _ in chunks():
         eta = x @ beta
         loss += float(weights @ (np.logaddexp(0.0, eta) - y * eta))
@@ -185,7 +190,7 @@ def _deviance_terms(chunks: Chunks, beta: Array) -> float:
 
 
 def _newton_step(
-    chunks: Chunks, beta: Array, score: Array, information: Array
+    chunks: Chunks, beta: Array, score: Array, information: Array, ridge: Array
 ) -> tuple[Array, Array, Array]:
     try:
         step = np.linalg.solve(information, score)
@@ -194,11 +199,11 @@ def _newton_step(
             "A covariate or group carries no information on this share. Leave it out of the model."
         ) from error
     if np.abs(step).max() > 0.5:  # far from the solution: make sure that the step improves
-        before = _deviance_terms(chunks, beta)
-        while _deviance_terms(chunks, beta + step) > before + 1e-12 and np.abs(step).max() > 1e-8:
+        before = _loss(chunks, beta, ridge)
+        while _loss(chunks, beta + step, ridge) > before + 1e-12 and np.abs(step).max() > 1e-8:
             step = step / 2
     beta = beta + step
-    _, score, information = _sums(chunks, beta)
+    _, score, information = _sums(chunks, beta, ridge)
     return beta, score, information
 
 

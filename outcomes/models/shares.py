@@ -1,0 +1,217 @@
+r"""Shares of episodes with an event, standardised over the population that was analysed.
+
+Method
+------
+A logistic regression of the event on exposure and covariates predicts, for every analysed episode,
+the risk under each exposure; the mean over all episodes is the standardised share (g-computation)
+[1]_. A weak ridge on the covariates, never on the exposures, keeps a clinic in which no one had the
+event from ending the fit.
+Errors: a sandwich clustered by patient, through the delta method; the covariates of the analysed
+episodes are taken as they are.
+
+Unseen events come in as several draws per episode from a model fitted elsewhere. With M draws
+:math:`R_{im}` of which seen ones repeat the truth,
+
+* the estimate solves the estimating equation of the mean response :math:`\bar R_i`, which is what M
+  separate fits agree on to first order;
+* each draw's own solution is one Newton step away (:func:`outcomes.stats.logistic.one_step`), which
+  gives the variance B between draws;
+* the variance W within draws adds, to the sandwich of :math:`\bar R`, the spread
+  :math:`\bar R_i (1 - \bar R_i)` that averaging takes away;
+* Rubin's rule [2]_ joins them: :math:`W + (1 + 1/M) B`, with his degrees of freedom.
+
+With one draw and nothing unseen this is plain g-computation.
+
+What is not done: no interaction of exposure and covariates on the logit scale.
+
+References
+----------
+.. [1] Hernán MA, Robins JM. Causal Inference: What If. Chapman & Hall/CRC; 2020. Chapter 13.
+.. [2] Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley; 1987. Chapter 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from outcomes.core.errors import EstimationError
+from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step, standardise
+
+if TYPE_CHECKING:
+    from outcomes.stats.logistic import Chunk
+
+Array = npt.NDArray[np.float64]
+CHUNK = 50_000
+LARGE_DF = 1e6
+RIDGE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """Answer of :func:`standardised_shares`.
+
+    Attributes
+    ----------
+    risk : (k,) array
+        One share an exposure, from 0 to 1.
+    covariance : (k, k) array
+    df : float
+        Degrees of freedom for intervals; large where nothing was drawn.
+    """
+
+    risk: Array
+    covariance: Array
+    df: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population:
+    """Whom the shares are for.
+
+    Attributes
+    ----------
+    exposure : (n,) int array
+        Code of the exposure, 0 to k - 1.
+    covariates : (n, q) array
+        Coded covariates, without intercept.
+    cluster : (n,) int array
+        Codes from 0, such as patients.
+    n_exposures : int
+    """
+
+    exposure: npt.NDArray[np.int64]
+    covariates: Array
+    cluster: npt.NDArray[np.int64]
+    n_exposures: int
+
+    def design(self, rows: slice, exposure: int | None = None) -> Array:
+        """Design of some rows: one indicator an exposure, then covariates."""
+        covariates = self.covariates[rows]
+        x = np.zeros((len(covariates), self.n_exposures + covariates.shape[1]))
+        codes = self.exposure[rows] if exposure is None else exposure
+        x[np.arange(len(x)), codes] = 1
+        x[:, self.n_exposures :] = covariates
+        return x
+
+
+def standardised_shares(
+    responses: Array, population: Population, *, weights: Array | None = None
+) -> Shares:
+    """Standardise shares over the whole population.
+
+    Parameters
+    ----------
+    responses : (n, m) array
+        Draws of the 0/1 event; the same in every column where it was seen.
+    population : Population
+    weights : (n,) array, optional
+        Weights of the rows in the regression (0 leaves a row out); the standardisation is always
+        over all rows alike.
+
+    Raises
+    ------
+    NotConverged, NotEstimable
+        Where a share cannot be estimated, for instance as everyone in a group has the event.
+    """
+    n, n_draws = responses.shape
+    row_weights = np.ones(n) if weights is None else weights
+    mean = responses.mean(axis=1)
+    fit = _fit(mean, row_weights, population)
+    risk, gradient = _risks(fit.beta, population)
+    within = (
+        gradient @ (fit.beta_cov + _lost_spread(fit, mean, row_weights, population)) @ gradient.T
+    )
+    if n_draws == 1:
+        return Shares(risk=risk, covariance=within, df=LARGE_DF)
+    betas = one_step(fit, _draw_scores(responses, mean, row_weights, population))
+    draws = np.array([_risks(beta, population)[0] for beta in betas.T])
+    between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws, rowvar=False))
+    return Shares(risk=risk, covariance=within + between, df=_rubin_df(within, between, n_draws))
+
+
+def _slices(n: int) -> Iterator[slice]:
+    for start in range(0, n, CHUNK):
+        yield slice(start, min(start + CHUNK, n))
+
+
+def _fit(response: Array, weights: Array, population: Population) -> LogisticFit:
+    used = weights > 0
+    codes, cluster = np.unique(population.cluster, return_inverse=True)
+    seen = np.bincount(population.exposure[used], minlength=population.n_exposures)
+    if (seen == 0).any():
+        raise EstimationError("A group has no episode with a value, so its share is unknown.")
+
+    def chunks() -> Iterator[Chunk]:
+        for rows in _slices(len(response)):
+            yield population.design(rows), response[rows], weights[rows], cluster[rows]
+
+    n_columns = population.n_exposures + population.covariates.shape[1]
+    ridge = np.zeros(n_columns)
+    ridge[population.n_exposures :] = RIDGE
+    return fit_logistic(chunks, n_columns=n_columns, n_clusters=len(codes), ridge=ridge)
+
+
+def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
+    """Standardised shares (k,) and their gradients (k, p)."""
+    risks, gradients = [], []
+    n = len(population.exposure)
+    for exposure in range(population.n_exposures):
+        designs = ((population.design(r, exposure), np.ones(r.stop - r.start)) for r in _slices(n))
+        risk, gradient = standardise(designs, beta)
+        risks.append(float(risk))
+        gradients.append(gradient)
+    return np.array(risks), np.array(gradients)
+
+
+def _lost_spread(fit: LogisticFit, mean: Array, weights: Array, population: Population) -> Array:
+    """What averaging the draws took from the sandwich."""
+    spread = weights**2 * mean * (1 - mean)
+    if not spread.any():
+        return np.zeros_like(fit.beta_cov)
+    meat = np.zeros_like(fit.beta_cov)
+    for rows in _slices(len(mean)):
+        x = population.design(rows)
+        meat += (x * spread[rows, None]).T @ x
+    bread = np.linalg.inv(fit.information)
+    return bread @ meat @ bread
+
+
+def _draw_scores(responses: Array, mean: Array, weights: Array, population: Population) -> Array:
+    """Estimating equation of each draw at the solution of their mean, (p, m)."""
+    n_columns = population.n_exposures + population.covariates.shape[1]
+    score = np.zeros((n_columns, responses.shape[1]))
+    for rows in _slices(len(mean)):
+        x = population.design(rows)
+        score += x.T @ (weights[rows, None] * (responses[rows] - mean[rows, None]))
+    return score
+
+
+def _rubin_df(within: Array, between: Array, n_draws: int) -> float:
+    ratio = float(np.trace(between) / max(float(np.trace(within)), 1e-300))
+    if ratio == 0:
+        return LARGE_DF
+    return min((n_draws - 1) * (1 + 1 / ratio) ** 2, LARGE_DF)
+
+
+def observation_weights(
+    observed: npt.NDArray[np.bool_], population: Population, *, truncate: float = 0.99
+) -> Array:
+    """Inverse of the estimated chance of being seen; 0 for the unseen.
+
+    Weights above the ``truncate`` quantile are cut to it. All seen: all weights are 1.
+    """
+    if observed.all():
+        return np.ones(len(observed))
+    fit = _fit(observed.astype(np.float64), np.ones(len(observed)), population)
+    chance = np.concatenate(
+        [expit(population.design(rows) @ fit.beta) for rows in _slices(len(observed))]
+    )
+    weights = np.where(observed, 1 / chance, 0.0)
+    cut = float(np.quantile(weights[observed], truncate))
+    return np.clip(weights, 0.0, cut)

@@ -1,0 +1,89 @@
+"""Standardised shares against fits done one by one, and against a planted truth."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from outcomes.core.errors import EstimationError
+from outcomes.models.shares import Population, observation_weights, standardised_shares
+
+
+def make(n, seed, unseen=0.0, n_draws=1):
+    rng = np.random.default_rng(seed)
+    severity = rng.normal(size=(n, 2))
+    exposure = (rng.random(n) < 1 / (1 + np.exp(-severity[:, 0]))).astype(np.int64)
+    risk = 1 / (1 + np.exp(-(-0.3 + 0.7 * exposure + severity @ [0.6, -0.3])))
+    event = (rng.random(n) < risk).astype(float)
+    missing = rng.random(n) < unseen
+    draws = np.tile(event[:, None], n_draws)
+    redrawn = rng.random((n, n_draws)) < risk[:, None]
+    draws[missing] = redrawn[missing]
+    population = Population(
+        exposure=exposure, covariates=severity, cluster=np.arange(n), n_exposures=2
+    )
+    return population, draws, event, missing
+
+
+def g_computation(population, response):
+    """The same by statsmodels, one response at a time."""
+    x = np.column_stack([np.eye(2)[population.exposure], population.covariates])
+    fit = sm.GLM(response, x, family=sm.families.Binomial()).fit(tol=1e-12)
+    return np.array(
+        [
+            fit.predict(np.column_stack([np.tile(np.eye(2)[a], (len(x), 1)), x[:, 2:]])).mean()
+            for a in (0, 1)
+        ]
+    )
+
+
+def test_without_draws_it_is_g_computation():
+    population, draws, event, _ = make(3000, 1)
+    shares = standardised_shares(draws, population)
+    np.testing.assert_allclose(shares.risk, g_computation(population, event), atol=2e-5)
+
+
+def test_draws_agree_with_separate_fits_joined_by_rubins_rule():
+    population, draws, *_ = make(4000, 2, unseen=0.3, n_draws=40)
+    shares = standardised_shares(draws, population)
+    each = np.array([g_computation(population, draws[:, m]) for m in range(40)])
+    np.testing.assert_allclose(shares.risk, each.mean(axis=0), atol=1e-3)
+    within = np.mean(
+        [np.diag(standardised_shares(draws[:, [m]], population).covariance) for m in range(40)],
+        axis=0,
+    )
+    total = within + (1 + 1 / 40) * each.var(axis=0, ddof=1)
+    np.testing.assert_allclose(np.diag(shares.covariance), total, rtol=0.02)
+    assert shares.df < 1e6
+
+
+def test_confounding_is_taken_away():
+    population, draws, event, _ = make(60_000, 3)
+    shares = standardised_shares(draws, population)
+    severity = population.covariates @ [0.6, -0.3]
+    truth = [float(np.mean(1 / (1 + np.exp(-(-0.3 + 0.7 * a + severity))))) for a in (0, 1)]
+    crude = [event[population.exposure == a].mean() for a in (0, 1)]
+    assert abs((crude[1] - crude[0]) - (truth[1] - truth[0])) > 0.05
+    error = np.sqrt(np.diag(shares.covariance))
+    assert (np.abs(shares.risk - truth) < 4 * error).all()
+
+
+def test_observation_weights_mend_a_selected_sample():
+    population, _, event, _ = make(60_000, 4)
+    rng = np.random.default_rng(9)
+    chance = 1 / (1 + np.exp(-(0.4 + population.covariates[:, 0])))
+    seen = rng.random(len(event)) < chance
+    weights = observation_weights(seen, population, truncate=1.0)
+    assert (weights[~seen] == 0).all()
+    assert np.average(population.covariates[:, 0], weights=weights) == pytest.approx(0, abs=0.03)
+    assert population.covariates[seen, 0].mean() > 0.2
+
+
+def test_everyone_seen_needs_no_weights():
+    population, *_ = make(50, 5)
+    assert (observation_weights(np.ones(50, dtype=bool), population) == 1).all()
+
+
+def test_a_group_without_values_is_named():
+    population, draws, *_ = make(200, 6)
+    with pytest.raises(EstimationError, match="group has no episode"):
+        standardised_shares(draws, population, weights=(population.exposure == 0).astype(float))
