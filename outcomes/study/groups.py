@@ -60,7 +60,7 @@ def group_codes(dataset: StudyDataset) -> NDArray[np.intp]:
     """Return the position in ``dataset.exposures`` of each row of ``dataset.episodes``."""
     position = {exposure: k for k, exposure in enumerate(dataset.exposures)}
     codes = dataset.episodes["exposure"].map(position)
-    return codes.to_numpy(dtype=np.intp)
+    return np.asarray(codes, dtype=np.intp)
 
 
 def group_masks(dataset: StudyDataset) -> Iterator[tuple[str, NDArray[np.bool_]]]:

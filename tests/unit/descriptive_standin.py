@@ -1,4 +1,4 @@
-"""A study dataset small enough to count by hand, with exactly the attributes of the real one."""
+"""A study dataset small enough to count by hand, and its records."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pandas as pd
+
+from outcomes.records.schema import TABLES
 
 
 def outcome(**given: Any) -> SimpleNamespace:
@@ -89,3 +92,29 @@ def stand_in(
             time=SimpleNamespace(window_days=window_days, baseline_from_day=-30, tie="earlier"),
         ),
     )
+
+
+_TYPES = {"integer": "BIGINT", "key": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+class StandInRecords:
+    """A database with canonical tables, typed as intake leaves them."""
+
+    def __init__(self, **tables: list[dict[str, Any]]) -> None:
+        self.connection = duckdb.connect()
+        self.given = {name: {key for row in rows for key in row} for name, rows in tables.items()}
+        self.tables = tuple(tables)
+        for name, rows in tables.items():
+            columns = TABLES[name].columns
+            declared = ", ".join(f"{c.name} {_TYPES.get(c.kind, 'VARCHAR')}" for c in columns)
+            self.connection.execute(f"create table {name} ({declared}, _row BIGINT)")
+            marks = ", ".join("?" for _ in range(len(columns) + 1))
+            for k, row in enumerate(rows, start=1):
+                unknown = set(row) - set(TABLES[name].names)
+                assert not unknown, f"{name} declares no {unknown}"
+                values = [row.get(c.name) for c in columns]
+                self.connection.execute(f"insert into {name} values ({marks})", [*values, k])
+
+    def has(self, table: str, column: str | None = None) -> bool:
+        """Whether the table, and the column in it, were exported."""
+        return table in self.given and (column is None or column in self.given[table])
