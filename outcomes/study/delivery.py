@@ -138,33 +138,37 @@ def _count_components(dataset: StudyDataset, records: Records) -> pd.DataFrame:
     """Return episodes and medians by exposure ("" for all), period and intervention or group."""
     import pandas as pd
 
-    names = dataset.delivered["intervention"].unique()
-    pairs = [(name, step) for name in names for step in lineage(name)]
+    codes, names = dataset.delivered["intervention"].factorize()
+    delivered = dataset.delivered.assign(
+        intervention=codes, is_window=dataset.delivered["period"] == "window"
+    ).drop(columns="period")
+    steps = list(dict.fromkeys(step for name in names for step in lineage(str(name))))
+    pairs = [(k, steps.index(s)) for k, name in enumerate(names) for s in lineage(str(name))]
     with analysed_in(dataset, records) as opened:
-        opened.cursor.register("delivered_frame", dataset.delivered)
+        opened.cursor.register("delivered_frame", delivered)
         opened.cursor.register("lineage", pd.DataFrame(pairs, columns=["intervention", "step"]))
-        counted: pd.DataFrame = opened.cursor.execute(
-            """
-            with done as (
-              select a.exposure, d.episode_id, d.period, l.step as intervention,
-                     nullif(sum(d.minutes), 0) as minutes,
-                     nullif(sum(d.units), 0) as units,
-                     case when count(*) = 1 then max(d.sessions) end as visits
-              from delivered_frame d
-              join analysed a on a.episode_id = d.episode_id
-              join lineage l on l.intervention = d.intervention
-              group by a.exposure, d.episode_id, d.period, l.step
-            )
-            select coalesce(exposure, '') as exposure, period, intervention,
-                   count(*) as n_episodes,
-                   percentile_cont(0.5) within group (order by minutes) as minutes,
-                   percentile_cont(0.5) within group (order by units) as units,
-                   percentile_cont(0.5) within group (order by visits) as visits
-            from done
-            group by grouping sets ((exposure, period, intervention), (period, intervention))
-            """
-        ).df()
+        counted: pd.DataFrame = opened.cursor.execute(COMPONENTS).df()
+    counted["period"] = np.where(counted["is_window"], *PERIODS)
+    counted["intervention"] = [steps[step] for step in counted["step"]]
     return counted
+
+
+COMPONENTS: Final = """
+with done as (
+  select d.episode_id, d.is_window, l.step,
+         nullif(sum(d.minutes), 0) as minutes,
+         nullif(sum(d.units), 0) as units,
+         case when count(*) = 1 then max(d.sessions) end as visits
+  from delivered_frame d join lineage l on l.intervention = d.intervention
+  group by d.episode_id, d.is_window, l.step
+)
+select coalesce(a.exposure, '') as exposure, is_window, step, count(*) as n_episodes,
+       percentile_cont(0.5) within group (order by minutes) as minutes,
+       percentile_cont(0.5) within group (order by units) as units,
+       percentile_cont(0.5) within group (order by visits) as visits
+from done join analysed a on a.episode_id = done.episode_id
+group by grouping sets ((a.exposure, is_window, step), (is_window, step))
+"""
 
 
 def _unit(part: pd.DataFrame) -> tuple[str, str]:
