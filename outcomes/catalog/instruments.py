@@ -8,7 +8,7 @@ toolkit's default among them. Item names are keys of a form, never its wording.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from outcomes.catalog.facts import Review, data_path, read_toml, review_of, unkn
 
 CHANGE_KINDS: Final = ("mcid", "mdc", "scb")
 """Threshold kinds that are sizes of improvement; every other kind is a level of the score."""
+TOTAL: Final = "total"
+"""The scale that is the instrument's own score; others are asked for as ``instrument.scale``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,7 @@ class Instrument:
     recall: str = ""
     responder: Responder | None = None
     integer_items: bool = False
+    highest_counts: bool = False
     item_range: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     recode: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -202,8 +205,47 @@ def instrument_id(name: str) -> str:
 
 @cache
 def instrument(name: str) -> Instrument:
-    """Return one instrument by id or alias."""
-    return _built(read_toml(f"instruments/{instrument_id(name)}.toml"))
+    """Return one instrument by id or alias; ``fabq.work`` is one scale of one.
+
+    Raises
+    ------
+    UsageError
+        If the instrument or the scale is not known.
+    """
+    base, _, scale_id = name.partition(".")
+    whole = _built(read_toml(f"instruments/{instrument_id(base)}.toml"))
+    return _only(whole, whole.scale(scale_id)) if scale_id else whole
+
+
+def _only(whole: Instrument, scale: Scale) -> Instrument:
+    """Return the instrument that one scale is by itself, without the whole's defaults."""
+    low, high = _score_range(whole, scale)
+    parts = tuple(whole.scale(name) for name in scale.scales)
+    return replace(
+        whole,
+        id=f"{whole.id}.{scale.id}",
+        name=f"{whole.name}, {scale.id.replace('_', ' ')}",
+        abbreviation=f"{whole.label} {scale.id.replace('_', ' ')}",
+        scales=(*parts, replace(scale, id=TOTAL)),
+        score_min=low,
+        score_max=high,
+        responder=None,
+    )
+
+
+def _score_range(whole: Instrument, scale: Scale) -> tuple[float | None, float | None]:
+    if scale.table:
+        values = whole.tables[scale.table].value
+        return min(values), max(values)
+    if scale.rule in ("sum", "mean", "single", "worst"):
+        spans = [whole.item_range[name] for name in scale.items]
+        spans = [
+            (min(whole.recode[n]), max(whole.recode[n])) if n in whole.recode else span
+            for n, span in zip(scale.items, spans, strict=True)
+        ]
+        times = scale.times if scale.rule == "sum" else 1 / len(spans)
+        return times * sum(low for low, _ in spans), times * sum(high for _, high in spans)
+    return whole.score_min, whole.score_max
 
 
 def instruments() -> tuple[Instrument, ...]:
@@ -234,6 +276,7 @@ def _built(row: Mapping[str, Any]) -> Instrument:
         licence_note=row["licence"]["note"],
         items=tuple(items["names"]),
         integer_items=items["integer"],
+        highest_counts=items.get("two_marks") == "highest",
         item_range=_ranges(row),
         recode={name: tuple(values) for name, values in row.get("recode", {}).items()},
         scales=tuple(_scale(scale) for scale in row["scale"]),
