@@ -1,0 +1,235 @@
+"""What a row must satisfy, compiled from the contracts to SQL conditions.
+
+A :class:`Rule` is a condition under which a row is at fault. Rules of severity ``error`` decide
+which rows are set aside; the others only speak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from outcomes.catalog.instruments import Instrument, instrument
+from outcomes.core.contract import Column, Table
+from outcomes.core.problems import Severity
+from outcomes.records.sql import ident, literal
+from outcomes.records.staging import ORPHAN, bit
+
+OPTIONAL_PARENTS: Final = ("patients", "providers", "clinics")
+"""Tables that only describe: without its row there an episode can still be analysed."""
+KIND_WORDS: Final = {
+    "integer": "whole numbers",
+    "number": "numbers",
+    "boolean": "yes or no",
+    "month": "months (YYYY-MM)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A condition under which a row is at fault, and what to say about it."""
+
+    name: str
+    severity: Severity
+    column: str
+    condition: str
+    message: str
+    remedy: str
+
+
+def column_rules(table: Table, supplied: Iterable[str]) -> Iterator[Rule]:
+    """Rules that follow from the declaration of each supplied column."""
+    for column in table.columns:
+        if column.name in supplied:
+            makers: tuple[Callable[[Table, Column], Iterator[Rule]], ...] = (
+                _type, _missing, _orphan, _hard_range, _plausible,
+            )  # fmt: skip
+            for maker in makers:
+                yield from maker(table, column)
+
+
+def _flagged(position: int) -> str:
+    return f"(_bad & {bit(position)}) <> 0"
+
+
+def _type(table: Table, column: Column) -> Iterator[Rule]:
+    if column.kind in KIND_WORDS:
+        yield Rule(
+            name="type",
+            severity="error",
+            column=column.name,
+            condition=_flagged(table.names.index(column.name)),
+            message=f"are not {KIND_WORDS[column.kind]}",
+            remedy="Correct the cells, or name the code for missing in the mapping.",
+        )
+
+
+def _missing(table: Table, column: Column) -> Iterator[Rule]:
+    if not column.nullable:
+        # A cell that could not be converted is reported once, as such.
+        position = table.names.index(column.name)
+        yield Rule(
+            name="missing_value",
+            severity="error",
+            column=column.name,
+            condition=f"{ident(column.name)} IS NULL AND NOT {_flagged(position)}",
+            message="are empty where a value is required",
+            remedy="Fill the cells in the export, or leave the rows out.",
+        )
+
+
+def _orphan(table: Table, column: Column) -> Iterator[Rule]:
+    if not column.references:
+        return
+    parent = column.references.split(".")[0]
+    kept = parent in OPTIONAL_PARENTS
+    yield Rule(
+        name="orphan",
+        severity="warning" if kept else "error",
+        column=column.name,
+        condition=_flagged(ORPHAN + table.names.index(column.name)),
+        message=f"refer to an id that {parent} does not hold",
+        remedy="Export both tables at one time, for the same patients."
+        + (f" The rows are kept without what {parent} would say." if kept else ""),
+    )
+
+
+def _outside(name: str, low: float | None, high: float | None) -> str:
+    parts = [f"{name} < {low!r}"] * (low is not None) + [f"{name} > {high!r}"] * (high is not None)
+    return " OR ".join(parts)
+
+
+def span(low: float | None, high: float | None) -> str:
+    """Write limits for a message."""
+    if low is None:
+        return f"up to {high:g}"
+    return f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+
+
+def _hard_range(table: Table, column: Column) -> Iterator[Rule]:
+    if column.low is None and column.high is None:
+        return
+    unit = f" {column.unit}" if column.unit else ""
+    yield Rule(
+        name="range",
+        severity="error",
+        column=column.name,
+        condition=_outside(ident(column.name), column.low, column.high),
+        message=f"are outside {span(column.low, column.high)}{unit}",
+        remedy="Correct them, convert the unit, or name the code for missing in the mapping.",
+    )
+
+
+def _plausible(table: Table, column: Column) -> Iterator[Rule]:
+    low, high = column.warn_low, column.warn_high
+    if low is None and high is None:
+        return
+    inside = _inside(ident(column.name), column.low, column.high)
+    unit = f" {column.unit}" if column.unit else ""
+    low, high = (column.low if low is None else low), (column.high if high is None else high)
+    yield Rule(
+        name="implausible",
+        severity="warning",
+        column=column.name,
+        condition=f"({_outside(ident(column.name), low, high)}) AND {inside}",
+        message=f"are outside the plausible {span(low, high)}{unit}",
+        remedy="They are kept; look at the rows.",
+    )
+
+
+def _inside(name: str, low: float | None, high: float | None) -> str:
+    return f"NOT ({_outside(name, low, high) or 'FALSE'})"
+
+
+def score_rules(instruments: Iterable[str]) -> Iterator[Rule]:
+    """Score limits of the instruments that the records hold, from the catalog."""
+    for name in instruments:
+        known = instrument(name)
+        yield from _score_range(known)
+        yield from _score_plausible(known)
+
+
+def _score_range(known: Instrument) -> Iterator[Rule]:
+    low, high = known.score_min, known.score_max
+    if low is None and high is None:
+        return
+    yield Rule(
+        name="score_range",
+        severity="error",
+        column="score",
+        condition=f"instrument = {literal(known.id)} AND ({_outside('score', low, high)})",
+        message=f"are outside {span(low, high)} for instrument '{known.id}'",
+        remedy=f"Were raw sums, percents or another version exported? "
+        f"'{known.id}' expects {span(low, high)} {known.unit}.",
+    )
+
+
+def _score_plausible(known: Instrument) -> Iterator[Rule]:
+    low, high = known.plausible_min, known.plausible_max
+    if low is None and high is None:
+        return
+    inside = _inside("score", known.score_min, known.score_max)
+    yield Rule(
+        name="implausible",
+        severity="warning",
+        column="score",
+        condition=f"instrument = {literal(known.id)} AND ({_outside('score', low, high)}) "
+        f"AND {inside}",
+        message=f"are outside the plausible {span(low, high)} for instrument '{known.id}'",
+        remedy=f"They are kept; '{known.id}' is in {known.unit}: was another unit exported?",
+    )
+
+
+def answer_rules(instruments: Iterable[str]) -> Iterator[Rule]:
+    """Limits of item numbers and answers, from the catalog."""
+    for name in instruments:
+        known = instrument(name)
+        here = f"instrument = {literal(known.id)}"
+        if known.items:
+            yield Rule(
+                name="unknown_item",
+                severity="error",
+                column="item",
+                condition=f"{here} AND item > {len(known.items)}",
+                message=f"number an item that instrument '{known.id}' does not have",
+                remedy=f"'{known.id}' has {len(known.items)} items, numbered from 1.",
+            )
+        for (low, high), numbers in _answer_spans(known).items():
+            yield Rule(
+                name="answer_range",
+                severity="error",
+                column="answer",
+                condition=f"{here} AND item IN ({', '.join(map(str, numbers))}) "
+                f"AND ({_outside('answer', low, high)})",
+                message=f"are outside {span(low, high)} for items of instrument '{known.id}'",
+                remedy="Were answers coded from 1 instead of 0, or reversed before the export?",
+            )
+
+
+def _answer_spans(known: Instrument) -> Mapping[tuple[float, float], list[int]]:
+    spans: dict[tuple[float, float], list[int]] = {}
+    for number, name in enumerate(known.items, start=1):
+        low, high = known.item_range[name]
+        if low != float("-inf") and high != float("inf"):
+            spans.setdefault((low, high), []).append(number)
+    return spans
+
+
+def order_rules(table: str, supplied: Iterable[str]) -> Iterator[Rule]:
+    """Days within one row that cannot both be right."""
+    known = set(supplied)
+    pairs = {
+        "episodes": ("end_day", "followed_to_day", "lie after the day to which they were followed"),
+        "events": ("day", "acted_day", "were acted on before they happened"),
+    }
+    if table in pairs and set(pairs[table][:2]) <= known:
+        first, then, message = pairs[table]
+        yield Rule(
+            name="day_order",
+            severity="warning",
+            column=then,
+            condition=f"{ident(then)} < {ident(first)}",
+            message=message,
+            remedy="They are kept; look at the days in the export.",
+        )

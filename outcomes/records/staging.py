@@ -1,0 +1,163 @@
+"""Canonical tables in DuckDB: typed columns, integer keys, and a mask of what failed.
+
+Every table is written once, as ``rows_<table>``. Bit ``i`` of ``_bad`` says that the cell of the
+``i``-th declared column could not be converted, bit ``ORPHAN + i`` that its key does not stand in
+the table it refers to. Keys become integers by the order of the source ids' text, so that they do
+not depend on the order of rows or files; ``key_<id>`` keeps the pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from outcomes.core.contract import Column, Table
+from outcomes.records.columns import SQL_TYPES, converted
+from outcomes.records.feeds import Feed
+from outcomes.records.schema import IDENTIFIERS, TABLES
+from outcomes.records.sql import ident
+
+ORPHAN: Final = 32
+OWNERS: Final = {
+    "patient_id": "patients",
+    "episode_id": "episodes",
+    "session_id": "sessions",
+    "provider_id": "providers",
+    "clinic_id": "clinics",
+}
+
+
+def bit(position: int) -> str:
+    """One bit as a SQL integer."""
+    return f"CAST({1 << position} AS BIGINT)"
+
+
+def stage(connection: Any, feeds: Sequence[Feed]) -> dict[str, frozenset[str]]:
+    """Write every fed table; returns the columns that the records supply, by table."""
+    build_keys(connection, feeds)
+    supplied: dict[str, frozenset[str]] = {}
+    by_table: dict[str, list[tuple[int, Feed]]] = {}
+    for number, feed in enumerate(feeds):
+        by_table.setdefault(feed.table.name, []).append((number, feed))
+    for name, fed in by_table.items():
+        columns = frozenset(column for _, feed in fed for column in feed.cells)
+        supplied[name] = columns
+        connection.execute(f"CREATE TABLE rows_{name} AS {_rows(TABLES[name], fed, columns)}")
+        connection.execute(f"CREATE VIEW {name} AS {_view(TABLES[name], columns)}")
+    return supplied
+
+
+def build_keys(connection: Any, feeds: Sequence[Feed]) -> None:
+    """Number the source ids of every kind; ``known`` says that the owning table holds the id."""
+    for identifier in IDENTIFIERS:
+        owner = OWNERS[identifier]
+        parts = [
+            f"SELECT DISTINCT {_value(feed, identifier)} AS source, "
+            f"{'TRUE' if feed.table.name == owner else 'FALSE'} AS known "
+            f"FROM {feed.relation}{_where(feed)}"
+            for feed in feeds
+            if identifier in feed.cells
+        ]
+        if parts:
+            connection.execute(
+                f"CREATE TABLE key_{identifier} AS "
+                "SELECT source, row_number() OVER (ORDER BY source) AS id, known FROM ("
+                f"SELECT source, bool_or(known) AS known FROM ({' UNION ALL '.join(parts)}) "
+                "WHERE source IS NOT NULL GROUP BY source)"
+            )
+
+
+def _value(feed: Feed, column: str) -> str:
+    cell = feed.cells[column]
+    return converted(feed.table[column], cell.sql, cell.duck_type, cell.decimal).value
+
+
+def _where(feed: Feed) -> str:
+    return f" WHERE {feed.where}" if feed.where else ""
+
+
+def _rows(table: Table, fed: Iterable[tuple[int, Feed]], columns: frozenset[str]) -> str:
+    """Select typed rows of all feeds and swap source ids for integers."""
+    inner = " UNION ALL ".join(_typed(table, number, feed, columns) for number, feed in fed)
+    keys = [column.name for column in table.columns if column.kind == "key" and column.name in columns]
+    picked = [f"{_alias(c)}.id AS {ident(c)}" if c in keys else f"s.{ident(c)}" for c in table.names if c in columns]
+    bad = " + ".join(["s._bad", *_orphan_bits(table, keys)])
+    joins = " ".join(
+        f"LEFT JOIN key_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.source"
+        for key in keys
+    )
+    return f"SELECT s._row, s._source, {', '.join(picked)}, {bad} AS _bad FROM ({inner}) AS s {joins}"
+
+
+def _alias(key: str) -> str:
+    return f"k_{key}"
+
+
+def _orphan_bits(table: Table, keys: Iterable[str]) -> list[str]:
+    return [
+        f"CASE WHEN {_alias(key)}.id IS NOT NULL AND NOT {_alias(key)}.known "
+        f"THEN {bit(ORPHAN + table.names.index(key))} ELSE 0 END"
+        for key in keys
+        if table[key].references
+    ]
+
+
+def _typed(table: Table, number: int, feed: Feed, columns: frozenset[str]) -> str:
+    picked: list[str] = []
+    bad: list[str] = ["CAST(0 AS BIGINT)"]
+    for position, column in enumerate(table.columns):
+        if column.name not in columns:
+            continue
+        value, fails = _expressions(column, feed)
+        picked.append(f"{value} AS {ident(column.name)}")
+        if fails != "FALSE":
+            bad.append(f"CASE WHEN {fails} THEN {bit(position)} ELSE 0 END")
+    return (
+        f"SELECT _row, CAST({number} AS INTEGER) AS _source, {', '.join(picked)}, "
+        f"{' + '.join(bad)} AS _bad FROM {feed.relation}{_where(feed)}"
+    )
+
+
+def _expressions(column: Column, feed: Feed) -> tuple[str, str]:
+    if column.name not in feed.cells:
+        sql_type = "VARCHAR" if column.kind == "key" else SQL_TYPES[column.kind]
+        return f"CAST(NULL AS {sql_type})", "FALSE"
+    cell = feed.cells[column.name]
+    both = converted(column, cell.sql, cell.duck_type, cell.decimal)
+    return both.value, both.bad
+
+
+def _view(table: Table, columns: frozenset[str]) -> str:
+    """Show every declared column; those that were not supplied cost nothing and are NULL."""
+    picked = [
+        ident(column.name)
+        if column.name in columns
+        else f"CAST(NULL AS {SQL_TYPES[column.kind]}) AS {ident(column.name)}"
+        for column in table.columns
+    ]
+    return f"SELECT {', '.join(picked)}, _row, _source FROM rows_{table.name}"
+
+
+def set_aside(
+    connection: Any, table: str, conditions: Mapping[str, str]
+) -> int:
+    """Move the rows for which any condition holds to ``quarantine_<table>``; returns how many.
+
+    ``conditions`` maps the name of a rule to its condition over ``rows_<table>``.
+    """
+    names = " || ".join(
+        f"CASE WHEN coalesce({condition}, FALSE) THEN '{rule} ' ELSE '' END"
+        for rule, condition in conditions.items()
+    )
+    rules = f"trim({names})" if conditions else "''"
+    anything = " OR ".join(f"coalesce({condition}, FALSE)" for condition in conditions.values())
+    connection.execute(
+        f"CREATE TABLE quarantine_{table} AS SELECT * EXCLUDE (_bad), {rules} AS _rules "
+        f"FROM rows_{table} WHERE {anything or 'FALSE'}"
+    )
+    (count,) = connection.execute(f"SELECT count(*) FROM quarantine_{table}").fetchone()
+    if count:
+        connection.execute(
+            f"DELETE FROM rows_{table} WHERE {anything}"
+        )
+    return int(count)

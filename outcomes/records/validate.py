@@ -1,0 +1,208 @@
+"""All that is wrong with the staged tables, found in one pass a table.
+
+Conditions come from the contracts (:mod:`outcomes.records.rules`), codes are looked at once a
+distinct value (:mod:`outcomes.records.codes`), repeats and orders across rows after that
+(:mod:`outcomes.records.repeats`). Rows with an ``error`` move to ``quarantine_<table>`` before the
+tables that refer to them are looked at, so what belonged to such a row follows it, with the rule
+``parent_set_aside``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from outcomes.core.contract import Table
+from outcomes.records.codes import check_codes
+from outcomes.records.columns import family
+from outcomes.records.placing import Findings
+from outcomes.records.repeats import check_across, duplicate_conditions, tables_in_order
+from outcomes.records.rules import (
+    OPTIONAL_PARENTS,
+    Rule,
+    answer_rules,
+    column_rules,
+    order_rules,
+    score_rules,
+)
+from outcomes.records.schema import TABLES
+from outcomes.records.sql import ident
+from outcomes.records.staging import set_aside
+
+OLDEST_SHOWN: Final = 90
+"""Ages above it are kept as this one: they are rare enough to point at a person."""
+FEW: Final = 50
+"""Rows below which nothing is suspicious about a column that never varies."""
+
+
+def validate_tables(
+    findings: Findings, supplied: Mapping[str, frozenset[str]]
+) -> dict[str, int]:
+    """Check every staged table and set rows aside; returns how many, by table."""
+    aside: dict[str, int] = {}
+    for name in tables_in_order(supplied):
+        aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside)
+    check_across(findings, supplied)
+    _check_empty(findings, supplied)
+    return aside
+
+
+def _validate_table(
+    findings: Findings, table: Table, supplied: frozenset[str], aside: Mapping[str, int]
+) -> int:
+    distinct = check_codes(findings, table, supplied)
+    rules = [*column_rules(table, supplied), *order_rules(table.name, supplied)]
+    if table.name in ("assessments", "items"):
+        known = _known_instruments(distinct.get("instrument", []))
+        rules += score_rules(known) if table.name == "assessments" else answer_rules(known)
+    rules += _parent_rules(table, supplied, aside)
+    found = _apply(findings, table, rules)
+    _check_columns(findings, table, supplied)
+    conditions: dict[str, str] = {}
+    for rule in found:
+        if rule.severity == "error":
+            old = conditions.get(rule.name)
+            conditions[rule.name] = f"{old} OR ({rule.condition})" if old else f"({rule.condition})"
+    conditions |= duplicate_conditions(findings, table, supplied)
+    if table.name == "episodes" and "age" in supplied:
+        _top_code(findings)
+    if table.name == "assessments":
+        _check_scales(findings)
+    return set_aside(findings.connection, table.name, conditions)
+
+
+def _known_instruments(values: Iterable[str]) -> list[str]:
+    from outcomes.catalog.instruments import instrument_ids
+
+    return [value for value in values if value in instrument_ids()]
+
+
+def _parent_rules(
+    table: Table, supplied: frozenset[str], aside: Mapping[str, int]
+) -> list[Rule]:
+    """Rules for rows whose parent row was set aside."""
+    rules = []
+    for column in table.columns:
+        parent = column.references.split(".")[0]
+        if column.name in supplied and parent not in OPTIONAL_PARENTS and aside.get(parent):
+            key = ident(column.name)
+            rules.append(
+                Rule(
+                    name="parent_set_aside",
+                    severity="error",
+                    column=column.name,
+                    condition=f"{key} IN (SELECT {key} FROM quarantine_{parent}) "
+                    f"AND {key} NOT IN (SELECT {key} FROM rows_{parent})",
+                    message=f"belong to a row of {parent} that was set aside",
+                    remedy=f"They come back when {parent} is corrected.",
+                )
+            )
+    return rules
+
+
+def _apply(findings: Findings, table: Table, rules: list[Rule]) -> list[Rule]:
+    """Count all rules in one scan; place those that were broken."""
+    if not rules:
+        return []
+    counted = ", ".join(f"count(*) FILTER (WHERE {rule.condition})" for rule in rules)
+    rows = findings.connection.execute(
+        f"SELECT _source, {counted} FROM rows_{table.name} GROUP BY _source"
+    ).fetchall()
+    broken: list[Rule] = []
+    for position, rule in enumerate(rules, start=1):
+        counts = {row[0]: row[position] for row in rows}
+        if findings.place(
+            rule.severity, table.name, rule.name, rule.condition, rule.message, rule.remedy,
+            rule.column, counts,
+        ):  # fmt: skip
+            broken.append(rule)
+    return broken
+
+
+def _check_columns(findings: Findings, table: Table, supplied: frozenset[str]) -> None:
+    """Say which columns hold nothing at all, and which numbers never vary."""
+    columns = [column for column in table.columns if column.name in supplied]
+    counted = ", ".join(
+        f"count({ident(c.name)}), min({ident(c.name)}), max({ident(c.name)})" for c in columns
+    )
+    row = findings.connection.execute(
+        f"SELECT count(*), {counted} FROM rows_{table.name}"
+    ).fetchone()
+    for position, column in enumerate(columns):
+        filled, low, high = row[1 + 3 * position : 4 + 3 * position]
+        if row[0] and not filled:
+            findings.say(
+                "warning", table.name, "all_missing", "is empty in every row",
+                "Is it the right column, and are its missing codes right?", column.name,
+            )  # fmt: skip
+        elif filled >= FEW and low == high and column.kind == "number":
+            findings.say(
+                "note", table.name, "constant", "holds the same number in every row",
+                "Is it a default that was never filled in?", column.name,
+            )  # fmt: skip
+
+
+def _top_code(findings: Findings) -> None:
+    condition = f"age > {OLDEST_SHOWN} AND age <= {TABLES['episodes']['age'].high!r}"
+    if findings.place(
+        "note", "episodes", "top_coded", condition,
+        f"were older than {OLDEST_SHOWN} and are kept as {OLDEST_SHOWN}",
+        "Nothing to do: so high an age points at a person.", "age",
+    ):  # fmt: skip
+        findings.connection.execute(
+            f"UPDATE rows_episodes SET age = {OLDEST_SHOWN} WHERE {condition}"
+        )
+
+
+def _check_scales(findings: Findings) -> None:
+    """Find instruments of which every score sits in a corner of the range."""
+    from outcomes.catalog.instruments import instrument
+
+    rows = findings.connection.execute(
+        "SELECT instrument, count(score), max(score) FROM rows_assessments "
+        "WHERE score IS NOT NULL GROUP BY instrument ORDER BY instrument"
+    ).fetchall()
+    for name in _known_instruments(row[0] for row in rows if row[0] and row[1] >= FEW):
+        top = instrument(name).score_max
+        highest = next(row[2] for row in rows if row[0] == name)
+        if top is None or highest > top / 2:
+            continue
+        what = "a fraction" if highest <= 1 < top / 2 else "the lower half of its range"
+        hint = "fractions instead of percents" if highest <= 1 < top / 2 else "raw sums"
+        findings.say(
+            "warning", "assessments", "scale_suspect",
+            f"has every score of instrument '{name}' within {what} (0 to {top:g})",
+            f"Were {hint} exported? A mapping can multiply (factor).", "score",
+        )  # fmt: skip
+
+
+def _check_empty(findings: Findings, supplied: Mapping[str, frozenset[str]]) -> None:
+    counts = {
+        name: findings.connection.execute(f"SELECT count(*) FROM rows_{name}").fetchone()[0]
+        for name in supplied
+    }
+    scored = any(counts.get(name) for name in ("assessments", "items"))
+    for name, count in counts.items():
+        needed = name == "episodes" or (name in ("assessments", "items") and not scored)
+        if not count:
+            findings.say(
+                "fatal" if needed else "warning", name, "empty_table",
+                "holds no row that can be used",
+                "Export it again, or mend what set its rows aside.",
+            )  # fmt: skip
+
+
+def check_types(findings: Findings, feeds: Any) -> None:
+    """Refuse a column whose stored type can never be the declared one, such as a date for a day."""
+    for feed in feeds:
+        for name, cell in feed.cells.items():
+            column = feed.table[name]
+            kind = family(cell.duck_type)
+            dated = kind == "date" and column.kind != "month"
+            if dated or kind == "other":
+                what = "dates" if dated else f"values of type {cell.duck_type.split('(')[0].lower()}"
+                findings.say(
+                    "fatal", feed.table.name, "type", f"holds {what}, not {column.kind} values",
+                    "Turn dates into days in a mapping." if dated else "Export it as plain values.",
+                    name,
+                )  # fmt: skip
