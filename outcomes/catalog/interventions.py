@@ -15,6 +15,8 @@ from outcomes.catalog.facts import Review, read_csv, read_toml, review_of, unkno
 
 COMBINED: Final = "combined"
 USUAL_CARE: Final = "usual_care"
+EVERYTHING: Final = "*"
+"""In a row on safety: whatever the intervention."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,8 +177,9 @@ def doses(name: str) -> tuple[Mapping[str, Any], ...]:
 
 def _inherited(file: str, table: str, name: str) -> tuple[Mapping[str, Any], ...]:
     rows = read_toml(file)[table]
+    always = tuple(row for row in rows if row["intervention"] == EVERYTHING)
     for candidate in (intervention_id(name), *ancestors(name)):
         found = tuple(row for row in rows if row["intervention"] == candidate)
         if found:
-            return found
-    return ()
+            return (*found, *always)
+    return always
