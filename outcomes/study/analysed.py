@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from outcomes.study.groups import group_masks
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     from outcomes.records.files import Records
     from outcomes.study.dataset import StudyDataset
+    from outcomes.study.groups import Masks
 
 LeftOut = list[tuple[str, str]]
 """What could not be described, and why."""
@@ -39,9 +38,10 @@ class Analysed:
     """An open description: a cursor that sees the records and the table ``analysed``.
 
     ``analysed`` has one row an episode of the study: its ``position`` in ``dataset.episodes``
-    (0 first), ``episode_id``, ``patient_id``, ``exposure``, ``patient_day``, ``end_day``,
-    ``followed_to_day`` (the last two fall back on each other) and ``zero_day``, the day of time
-    zero on the episode's clock.
+    (0 first), ``episode_id``, ``patient_id``, ``exposure``, ``patient_day``, ``end_day`` and
+    ``followed_to_day`` (they fall back on each other), ``zero_day``, the day of time zero,
+    ``next_day``, the day on which the patient's next episode of the same region began, and
+    ``until_day``, the last day at risk: follow-up, cut where that next episode takes over.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -102,7 +102,7 @@ def analysed_in(
     cursor = records.connection.cursor()
     try:
         cursor.register("analysed_frame", _frame(dataset))
-        cursor.execute("create temp table analysed as select * from analysed_frame")
+        cursor.execute(_ANALYSED)
         cursor.unregister("analysed_frame")
         yield Analysed(
             cursor=cursor,
@@ -112,6 +112,24 @@ def analysed_in(
         )
     finally:
         cursor.close()
+
+
+_ANALYSED = """
+create temp table analysed as
+with turns as (
+  select episode_id,
+         lead(patient_day) over (
+           partition by patient_id, body_region order by patient_day, episode_id
+         ) - patient_day as next_day
+  from episodes where patient_day is not null
+), placed as (
+  select f.*, case when t.next_day > 0 then t.next_day end as next_day
+  from analysed_frame f left join turns t on t.episode_id = f.episode_id
+)
+select *,
+       case when next_day <= followed_to_day then next_day - 1 else followed_to_day end as until_day
+from placed
+"""
 
 
 def _frame(dataset: StudyDataset) -> pd.DataFrame:
@@ -128,14 +146,13 @@ def _frame(dataset: StudyDataset) -> pd.DataFrame:
     return frame.reset_index()
 
 
-def summarise(
-    dataset: StudyDataset, values: NDArray[np.float64], statistic: str
-) -> list[dict[str, object]]:
+def summarise(masks: Masks, values: NDArray[np.float64], statistic: str) -> list[dict[str, object]]:
     """Describe one value an episode, by exposure and all together.
 
     Parameters
     ----------
-    dataset : StudyDataset
+    masks : tuple
+        Each exposure with its rows, of :func:`outcomes.study.groups.group_masks`.
     values : ndarray
         One entry a row of ``dataset.episodes``; NaN where the episode is not counted. For a share
         1 (has it) or 0 (has it not).
@@ -151,7 +168,7 @@ def summarise(
     known = ~np.isnan(values)
     if not known.any():
         return rows
-    for exposure, mask in group_masks(dataset):
+    for exposure, mask in masks:
         group = values[mask & known]
         row: dict[str, object] = {
             "exposure": exposure,

@@ -82,7 +82,7 @@ def component_group(name: str) -> str | None:
     return None
 
 
-# -------------------------------------------------------------------------------------- components
+# ------------------------------------------------------------------------------------- components
 def components_table(
     dataset: StudyDataset, records: Records, *, left_out: LeftOut | None = None
 ) -> pd.DataFrame:
@@ -202,7 +202,7 @@ def _ordered(rows: Iterable[dict[str, object]], dataset: StudyDataset) -> list[d
     )
 
 
-# ------------------------------------------------------------------------------------ combinations
+# ----------------------------------------------------------------------------------- combinations
 def combinations_table(dataset: StudyDataset) -> pd.DataFrame:
     """Count which groups of components went together in the exposure window.
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from outcomes.results.tables import build_table
 from outcomes.study.analysed import Analysed, analysed_in, summarise
+from outcomes.study.groups import group_masks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,9 +123,9 @@ def dose_table(
     """
     with analysed_in(dataset, records, left_out) as opened:
         values = _contacts(opened) | _minutes(opened) | _home(opened) | _progression(opened)
-    rows = []
+    rows, masks = [], group_masks(dataset)
     for measure in MEASURES:
-        described = summarise(dataset, values.get(measure.code, np.array([])), measure.statistic)
+        described = summarise(masks, values.get(measure.code, np.array([])), measure.statistic)
         words = {"measure": measure.code, "label": measure.label, "unit": measure.unit}
         rows += [_row(words, row) for row in described]
     return build_table("dose", rows)

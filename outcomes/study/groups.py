@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from outcomes.study.dataset import StudyDataset
+
+    Masks = tuple[tuple[str, NDArray[np.bool_]], ...]
 
 ALL: Final = ""
 """The exposure of a row about all types together."""
@@ -58,14 +58,14 @@ def exposure_order(dataset: StudyDataset) -> tuple[str, ...]:
 
 def group_codes(dataset: StudyDataset) -> NDArray[np.intp]:
     """Return the position in ``dataset.exposures`` of each row of ``dataset.episodes``."""
-    position = {exposure: k for k, exposure in enumerate(dataset.exposures)}
-    codes = dataset.episodes["exposure"].map(position)
-    return np.asarray(codes, dtype=np.intp)
+    import pandas as pd
+
+    found = pd.Index(dataset.exposures).get_indexer(pd.Index(dataset.episodes["exposure"]))
+    return np.asarray(found, dtype=np.intp)
 
 
-def group_masks(dataset: StudyDataset) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield each exposure, then all together, with the rows of ``dataset.episodes`` in it."""
+def group_masks(dataset: StudyDataset) -> Masks:
+    """Return each exposure, then all together, with the rows of ``dataset.episodes`` in it."""
     codes = group_codes(dataset)
-    for k, exposure in enumerate(dataset.exposures):
-        yield exposure, codes == k
-    yield ALL, np.ones(len(codes), dtype=bool)
+    groups = [(exposure, codes == k) for k, exposure in enumerate(dataset.exposures)]
+    return (*groups, (ALL, np.ones(len(codes), dtype=bool)))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from outcomes.study.dataset import StudyDataset
+    from outcomes.study.sections import OutcomeSpec
 
 YES: Final = "yes"
 BASELINE: Final = "baseline"
@@ -75,10 +76,9 @@ def variables(dataset: StudyDataset) -> Iterator[Variable]:
         yield _flag(ANY_OPIOID, "Any opioid up to time zero", episodes[ANY_OPIOID])
 
 
-def outcome_unit(outcome: object) -> str:
+def outcome_unit(outcome: OutcomeSpec) -> str:
     """Return the unit of an outcome of the study: its instrument's, or that of a daily dose."""
-    name = getattr(outcome, "instrument", None)
-    return instrument(name).unit if name else "MME/day"
+    return instrument(outcome.instrument).unit if outcome.measure == "score" else "MME/day"
 
 
 def _covariate(name: str, label: str, column: pd.Series) -> Variable:
@@ -112,7 +112,7 @@ def _category(name: str, label: str, column: pd.Series, declared: tuple[str, ...
     return Variable(name=name, label=label, codes=place[found], levels=tuple(levels))
 
 
-# ---------------------------------------------------------------------------------------- baseline
+# --------------------------------------------------------------------------------------- baseline
 def baseline_table(dataset: StudyDataset) -> pd.DataFrame:
     """Describe the groups at time zero.
 
@@ -125,10 +125,11 @@ def baseline_table(dataset: StudyDataset) -> pd.DataFrame:
     DataFrame
         Contract ``baseline``: a row a variable, level and exposure, and one for all together.
     """
+    masks = group_masks(dataset)
     rows = [
         row
         for variable in variables(dataset)
-        for exposure, mask in group_masks(dataset)
+        for exposure, mask in masks
         for row in _baseline_rows(variable, exposure, mask)
     ]
     return build_table("baseline", rows)
@@ -167,7 +168,7 @@ def _spread(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
-# ----------------------------------------------------------------------------------------- balance
+# ---------------------------------------------------------------------------------------- balance
 def balance_table(dataset: StudyDataset) -> pd.DataFrame:
     """Return the standardised difference of each exposure from the reference, level by level.
 
@@ -225,7 +226,7 @@ def _moments(
         yield level, [(share, share * (1 - share)) for share in shares]
 
 
-# ------------------------------------------------------------------------------------ completeness
+# ----------------------------------------------------------------------------------- completeness
 def completeness_table(dataset: StudyDataset) -> pd.DataFrame:
     """Count who has a usable value of each outcome at time zero and at each visit.
 
@@ -252,18 +253,18 @@ def completeness_table(dataset: StudyDataset) -> pd.DataFrame:
                 [*observed, observed.sum()],
                 strict=True,
             ):
-                rows.append(_completeness_row(outcome.id, visit, exposure, int(n), int(there)))
+                rows.append(_completeness_row(outcome, visit, exposure, int(n), int(there)))
     return build_table("completeness", rows)
 
 
 def _completeness_row(
-    outcome: str, visit: str, exposure: str, n: int, seen: int
+    outcome: OutcomeSpec, visit: str, exposure: str, n: int, seen: int
 ) -> dict[str, object]:
     return {
-        "outcome": outcome,
+        "outcome": outcome.id,
         "visit": visit,
         "exposure": exposure,
-        "planned": True,
+        "planned": visit == BASELINE or not outcome.visits or visit in outcome.visits,
         "n_episodes": n,
         "n_observed": seen,
         "share": seen / n if n else np.nan,

@@ -19,7 +19,8 @@ def outcome(**given: Any) -> SimpleNamespace:
         "role": "pain",
         "name": "Pain",
         "instrument": "nprs",
-        "measure": None,
+        "measure": "score",
+        "visits": (),
         "window_days": 28,
         "factors": "cdc-2022",
         "responders": (SimpleNamespace(threshold=2.0, percent=None, name="MCID", source="x"),),
@@ -32,9 +33,17 @@ MEDICATION = outcome(
     id="medication", role="medication", name="Medication", instrument=None, measure="daily_mme",
     responders=(),
 )  # fmt: skip
-WEEK_6 = SimpleNamespace(label="week_6", name="Week 6", day=42, from_day=28, to_day=63, event="")
+WEEK_6 = SimpleNamespace(
+    label="week_6", name="Week 6", day=42, from_day=28, to_day=63, event="", within_days=14
+)
 DISCHARGE = SimpleNamespace(
-    label="discharge", name="Discharge", day=None, from_day=None, to_day=None, event="discharge"
+    label="discharge",
+    name="Discharge",
+    day=None,
+    from_day=None,
+    to_day=None,
+    event="discharge",
+    within_days=14,
 )
 
 
@@ -102,6 +111,7 @@ class StandInRecords:
 
     def __init__(self, **tables: list[dict[str, Any]]) -> None:
         self.connection = duckdb.connect()
+        tables = {"episodes": [], **tables}
         self.given = {name: {key for row in rows for key in row} for name, rows in tables.items()}
         self.tables = tuple(tables)
         for name, rows in tables.items():
