@@ -51,21 +51,20 @@ def _distinct(findings: Findings, table: str, column: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _resolve_aliases(
-    findings: Findings, table: str, column: str, values: list[str]
-) -> list[str]:
+def _resolve_aliases(findings: Findings, table: str, column: str, values: list[str]) -> list[str]:
     """Write catalog ids for other names in use (``oswestry`` is ``odi``), and say so."""
     known = ALIASES[column]() if column in ALIASES else {}
     found = {value: known[value] for value in values if known.get(value, value) != value}
     if not found:
         return values
     condition = f"{ident(column)} IN ({literals(found)})"
+    ids = ", ".join(sorted(set(found.values())))
     findings.place(
         "note",
         table,
         "alias",
         condition,
-        f"bear another name of a catalog id and were read as {', '.join(sorted(set(found.values())))}",
+        f"bear another name of a catalog id and were read as {ids}",
         "Nothing to do.",
         column,
     )
@@ -94,14 +93,15 @@ def _check_known(findings: Findings, table: Table, column: Column, values: list[
     if not unknown:
         return
     closed = column.values and not column.open_values
-    known = f"; known are {', '.join(column.values)}" if len(column.values) < 13 else ""
+    listed = f"; known are {', '.join(column.values)}"
+    hint = listed if 0 < len(column.values) < 13 else " (outcomes catalog lists what is known)"
     findings.place(
         "error" if closed else "warning",
         table.name,
         "unknown_code",
         f"{ident(column.name)} IN ({literals(unknown)})",
         f"hold {len(unknown)} code{'s' * (len(unknown) > 1)} that {whose} does not know",
-        f"Recode them in a mapping{known or ' (outcomes catalog lists what is known)'}.",
+        f"Recode them in a mapping{hint}.",
         column.name,
     )
 
@@ -116,7 +116,9 @@ def is_formula(value: str) -> bool:
 def is_markup(value: str) -> bool:
     """Whether a browser might read the text as markup."""
     position = value.find("<")
-    return position >= 0 and (value[position + 1 : position + 2].isalpha() or "</" in value or "<!" in value)
+    return position >= 0 and (
+        value[position + 1 : position + 2].isalpha() or "</" in value or "<!" in value
+    )
 
 
 def _check_hostile(findings: Findings, table: Table, column: Column, values: list[str]) -> None:

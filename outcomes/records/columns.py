@@ -13,7 +13,19 @@ from typing import Final
 from outcomes.core.contract import Column
 from outcomes.records.sql import literal, literals, trimmed
 
-MISSING_WORDS: Final = ("", "na", "n/a", "#n/a", "nan", "<na>", "null", "<undefined>", "*", ".", "nat")
+MISSING_WORDS: Final = (
+    "",
+    "na",
+    "n/a",
+    "#n/a",
+    "nan",
+    "<na>",
+    "null",
+    "<undefined>",
+    "*",
+    ".",
+    "nat",
+)
 """Texts that mean that nothing is there, whatever the column; a mapping adds its own."""
 TRUE_WORDS: Final = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS: Final = ("false", "f", "no", "n", "0", "0.0")
@@ -145,7 +157,5 @@ def _category(column: Column, expression: str) -> Conversion:
     if column.values:
         # "Low back" and "low-back" are the declared code low_back.
         joined = f"replace(replace({text}, ' ', '_'), '-', '_')"
-        text = (
-            f"CASE WHEN {joined} IN ({literals(column.values)}) THEN {joined} ELSE {text} END"
-        )
+        text = f"CASE WHEN {joined} IN ({literals(column.values)}) THEN {joined} ELSE {text} END"
     return Conversion(text, "FALSE")

@@ -11,9 +11,10 @@ import codecs
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 _CHUNK: Final = 1 << 20
@@ -145,11 +146,11 @@ def read_layout(path: Path, encoding: str, separator: str = "") -> Layout | None
         skip += 1
     rest = "".join(lines[skip:])
     separator = separator or _separator(rest)
-    header = next(_rows(rest, separator), [])
+    header: list[str] = next(_rows(rest, separator), [])
     return Layout(separator=separator, header=tuple(header), skip=skip)
 
 
-def _rows(text: str, separator: str) -> csv.reader:  # type: ignore[valid-type]
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
 
@@ -203,7 +204,7 @@ def clean_copy(path: Path, encoding: str, layout: Layout, target: Path) -> Broke
     return broken
 
 
-def _copy_rows(reader, writer, width: int, broken: Broken) -> None:  # type: ignore[no-untyped-def]
+def _copy_rows(reader: Iterator[list[str]], writer: Any, width: int, broken: Broken) -> None:
     while True:
         try:
             row = next(reader)

@@ -46,6 +46,32 @@ class Feed:
     required: tuple[str, ...] = field(default=())
 
 
+class SourceNames:
+    """Column names of a source as a mapping may write them: but for case and punctuation."""
+
+    def __init__(self, source: Loaded) -> None:
+        self._source = source
+        self._plain: dict[str, str] = {}
+        for column in source.columns:
+            self._plain.setdefault(normalised(column), column)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._source.columns or normalised(name) in self._plain
+
+    def found(self, name: str) -> str:
+        """Name as it stands in the source."""
+        return name if name in self._source.columns else self._plain[normalised(name)]
+
+    def cell(self, name: str) -> Cell:
+        """The column as it is."""
+        return cell_of(self._source, self.found(name))
+
+    def near(self, name: str) -> str:
+        """A column with a similar name, or nothing."""
+        found = difflib.get_close_matches(normalised(name), list(self._plain), n=1, cutoff=0.6)
+        return self._plain[found[0]] if found else ""
+
+
 def canonical_feeds(loaded: Iterable[Loaded]) -> tuple[list[Feed], list[Problem]]:
     """Match sources and columns by name alone."""
     feeds: list[Feed] = []
@@ -66,9 +92,7 @@ def named_cells(table: Table, source: Loaded) -> tuple[dict[str, Cell], list[Pro
     by_name: dict[str, list[str]] = {}
     for name in (*source.columns, *source.repeated):
         by_name.setdefault(normalised(name), []).append(name)
-    cells = {
-        name: cell_of(source, by_name[name][0]) for name in table.names if name in by_name
-    }
+    cells = {name: cell_of(source, by_name[name][0]) for name in table.names if name in by_name}
     problems = [
         Problem(
             severity="fatal",
@@ -183,7 +207,9 @@ def _repeated(table: Table, source: Loaded, count: int) -> Problem:
 
 def _two_kinds(feeds: list[Feed]) -> list[Problem]:
     """Refuse ``episodes.csv`` beside ``episodes.parquet``: one of them is a copy."""
-    kinds = {(feed.table.name, feed.loaded.origin.path.parent, feed.loaded.origin.kind) for feed in feeds}
+    kinds = {
+        (feed.table.name, feed.loaded.origin.path.parent, feed.loaded.origin.kind) for feed in feeds
+    }
     counts = Counter(table for table, _, _ in kinds)
     return [
         Problem(

@@ -174,7 +174,10 @@ def _read(con: Any, path: Path, plan: RecordsMapping | None, folder: Path) -> Re
     _stop_if_fatal(problems)
     supplied = stage(con, feeds)
     findings.n_rows = _counts(con, supplied)
-    aside = validate_tables(findings, supplied)
+    needed: dict[str, list[str]] = {}
+    for feed in feeds:
+        needed.setdefault(feed.table.name, []).extend(feed.required)
+    aside = validate_tables(findings, supplied, needed)
     _stop_if_fatal(problems)
     return _finished(con, feeds, supplied, problems, aside)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from outcomes.core.problems import FIRST_ROWS, Problem, Severity
+from outcomes.records.sources import Loaded
 
 
 @dataclass
@@ -86,7 +87,28 @@ class Findings:
 
     def _first_rows(self, table: str, condition: str, source: int) -> tuple[int, ...]:
         found = self.connection.execute(
-            f"SELECT _row FROM rows_{table} WHERE ({condition}) AND _source = {source} "
+            f"SELECT DISTINCT _row FROM rows_{table} WHERE ({condition}) AND _source = {source} "
             f"ORDER BY _row LIMIT {FIRST_ROWS}"
         ).fetchall()
         return tuple(int(row) for (row,) in found)
+
+
+def in_source(connection: Any, source: Loaded, condition: str, problem: Problem) -> list[Problem]:
+    """Place a problem in the rows of a source that meet a condition; empty where none does."""
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM {source.relation} WHERE {condition}"
+    ).fetchone()
+    if not count:
+        return []
+    rows = connection.execute(
+        f"SELECT _row FROM {source.relation} WHERE {condition} ORDER BY _row LIMIT {FIRST_ROWS}"
+    ).fetchall()
+    return [
+        replace(
+            problem,
+            count=count,
+            n_rows=source.n_rows,
+            rows=tuple(int(row) for (row,) in rows),
+            source=source.origin.name,
+        )
+    ]

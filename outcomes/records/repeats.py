@@ -68,7 +68,8 @@ def _report(findings: Findings, table: Table, conditions: Mapping[str, str]) -> 
         remedy = (
             "All of them are set aside: correct the export."
             if rule == "duplicate_key"
-            else "The first is kept." if error
+            else "The first is kept."
+            if error
             else "All are kept, because both may be real; look at the export."
         )
         column = key if rule == "duplicate_key" else ""

@@ -79,6 +79,20 @@ def _missing(table: Table, column: Column) -> Iterator[Rule]:
         )
 
 
+def needed_rules(table: Table, columns: Iterable[str]) -> Iterator[Rule]:
+    """Rules for columns that the mapping calls required."""
+    for name in columns:
+        if table[name].nullable:
+            yield Rule(
+                name="missing_value",
+                severity="error",
+                column=name,
+                condition=f"{ident(name)} IS NULL AND NOT {_flagged(table.names.index(name))}",
+                message="are empty where the mapping requires a value",
+                remedy="Fill the cells in the export, or extend the mapping's recode.",
+            )
+
+
 def _orphan(table: Table, column: Column) -> Iterator[Rule]:
     if not column.references:
         return

@@ -79,14 +79,22 @@ def _where(feed: Feed) -> str:
 def _rows(table: Table, fed: Iterable[tuple[int, Feed]], columns: frozenset[str]) -> str:
     """Select typed rows of all feeds and swap source ids for integers."""
     inner = " UNION ALL ".join(_typed(table, number, feed, columns) for number, feed in fed)
-    keys = [column.name for column in table.columns if column.kind == "key" and column.name in columns]
-    picked = [f"{_alias(c)}.id AS {ident(c)}" if c in keys else f"s.{ident(c)}" for c in table.names if c in columns]
+    keys = [
+        column.name for column in table.columns if column.kind == "key" and column.name in columns
+    ]
+    picked = [
+        f"{_alias(c)}.id AS {ident(c)}" if c in keys else f"s.{ident(c)}"
+        for c in table.names
+        if c in columns
+    ]
     bad = " + ".join(["s._bad", *_orphan_bits(table, keys)])
     joins = " ".join(
         f"LEFT JOIN key_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.source"
         for key in keys
     )
-    return f"SELECT s._row, s._source, {', '.join(picked)}, {bad} AS _bad FROM ({inner}) AS s {joins}"
+    return (
+        f"SELECT s._row, s._source, {', '.join(picked)}, {bad} AS _bad FROM ({inner}) AS s {joins}"
+    )
 
 
 def _alias(key: str) -> str:
@@ -138,9 +146,7 @@ def _view(table: Table, columns: frozenset[str]) -> str:
     return f"SELECT {', '.join(picked)}, _row, _source FROM rows_{table.name}"
 
 
-def set_aside(
-    connection: Any, table: str, conditions: Mapping[str, str]
-) -> int:
+def set_aside(connection: Any, table: str, conditions: Mapping[str, str]) -> int:
     """Move the rows for which any condition holds to ``quarantine_<table>``; returns how many.
 
     ``conditions`` maps the name of a rule to its condition over ``rows_<table>``.
@@ -157,7 +163,5 @@ def set_aside(
     )
     (count,) = connection.execute(f"SELECT count(*) FROM quarantine_{table}").fetchone()
     if count:
-        connection.execute(
-            f"DELETE FROM rows_{table} WHERE {anything}"
-        )
+        connection.execute(f"DELETE FROM rows_{table} WHERE {anything}")
     return int(count)

@@ -22,6 +22,7 @@ from outcomes.records.rules import (
     Rule,
     answer_rules,
     column_rules,
+    needed_rules,
     order_rules,
     score_rules,
 )
@@ -36,22 +37,32 @@ FEW: Final = 50
 
 
 def validate_tables(
-    findings: Findings, supplied: Mapping[str, frozenset[str]]
+    findings: Findings,
+    supplied: Mapping[str, frozenset[str]],
+    needed: Mapping[str, Iterable[str]],
 ) -> dict[str, int]:
-    """Check every staged table and set rows aside; returns how many, by table."""
+    """Check every staged table and set rows aside; returns how many, by table.
+
+    ``needed`` names columns, by table, that a mapping requires beyond the contract.
+    """
     aside: dict[str, int] = {}
     for name in tables_in_order(supplied):
-        aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside)
+        extra = [*needed_rules(TABLES[name], needed.get(name, ()))]
+        aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside, extra)
     check_across(findings, supplied)
     _check_empty(findings, supplied)
     return aside
 
 
 def _validate_table(
-    findings: Findings, table: Table, supplied: frozenset[str], aside: Mapping[str, int]
+    findings: Findings,
+    table: Table,
+    supplied: frozenset[str],
+    aside: Mapping[str, int],
+    extra: list[Rule],
 ) -> int:
     distinct = check_codes(findings, table, supplied)
-    rules = [*column_rules(table, supplied), *order_rules(table.name, supplied)]
+    rules = [*column_rules(table, supplied), *order_rules(table.name, supplied), *extra]
     if table.name in ("assessments", "items"):
         known = _known_instruments(distinct.get("instrument", []))
         rules += score_rules(known) if table.name == "assessments" else answer_rules(known)
@@ -77,9 +88,7 @@ def _known_instruments(values: Iterable[str]) -> list[str]:
     return [value for value in values if value in instrument_ids()]
 
 
-def _parent_rules(
-    table: Table, supplied: frozenset[str], aside: Mapping[str, int]
-) -> list[Rule]:
+def _parent_rules(table: Table, supplied: frozenset[str], aside: Mapping[str, int]) -> list[Rule]:
     """Rules for rows whose parent row was set aside."""
     rules = []
     for column in table.columns:
@@ -200,7 +209,9 @@ def check_types(findings: Findings, feeds: Any) -> None:
             kind = family(cell.duck_type)
             dated = kind == "date" and column.kind != "month"
             if dated or kind == "other":
-                what = "dates" if dated else f"values of type {cell.duck_type.split('(')[0].lower()}"
+                what = (
+                    "dates" if dated else f"values of type {cell.duck_type.split('(')[0].lower()}"
+                )
                 findings.say(
                     "fatal", feed.table.name, "type", f"holds {what}, not {column.kind} values",
                     "Turn dates into days in a mapping." if dated else "Export it as plain values.",

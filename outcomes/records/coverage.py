@@ -1,0 +1,89 @@
+"""What a mapping leaves out or does not cover, counted in the rows of the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from outcomes.core.problems import Problem, Severity
+from outcomes.records.cells import is_recoded, unknown_codes
+from outcomes.records.clock import Clock
+from outcomes.records.mapping import Change
+from outcomes.records.placing import in_source
+
+if TYPE_CHECKING:
+    from outcomes.records.reshape import Job
+
+
+def check_coverage(connection: Any, job: Job, clock: Clock | None) -> list[Problem]:
+    """Report rows that a filter leaves out, codes without a recode, and dates without a day."""
+    return [
+        *_left_out(connection, job),
+        *_codes(connection, job),
+        *(_dates(connection, job, clock) if clock and job.dated else []),
+    ]
+
+
+def _problem(
+    job: Job, severity: Severity, rule: str, message: str, remedy: str, column: str = ""
+) -> Problem:
+    return Problem(
+        severity=severity,
+        table=job.table.table,
+        column=column,
+        rule=rule,
+        message=message,
+        remedy=remedy,
+    )
+
+
+def _left_out(connection: Any, job: Job) -> list[Problem]:
+    if not job.where:
+        return []
+    columns = ", ".join(repr(condition.column) for condition in job.table.filter)
+    problem = _problem(
+        job,
+        "note",
+        "filtered",
+        f"are left out by the mapping's filter on {columns}",
+        "Nothing to do, if that is meant.",
+    )
+    return in_source(connection, job.source, f"NOT coalesce({job.where}, FALSE)", problem)
+
+
+def _codes(connection: Any, job: Job) -> list[Problem]:
+    changes: list[tuple[str, Change, str]] = [
+        (name, value, value.source[0]) for name, value in job.values.items() if value.source
+    ]
+    changes += [(column.value, column.wide, column.name) for column in job.stacked]
+    problems = []
+    for name, change, column in changes:
+        if is_recoded(change):
+            condition = unknown_codes(change, job.names.cell(column), job.words)
+            problem = _problem(
+                job,
+                "warning",
+                "unmapped_code",
+                f"hold a code of {column!r} that the mapping does not recode: it counts as missing",
+                'Add it to recode or to missing, or say other = "keep".',
+                name,
+            )
+            kept = f"{condition} AND ({job.where})" if job.where else condition
+            problems += in_source(connection, job.source, kept, problem)
+    return problems
+
+
+def _dates(connection: Any, job: Job, clock: Clock) -> list[Problem]:
+    problems = []
+    for name, value in job.values.items():
+        if value.date:
+            problem = _problem(
+                job,
+                "warning",
+                "unreadable_date",
+                f"hold something in {value.date!r} that is not a date of the declared form",
+                "Say how dates are written in [dates] (format), such as '%d/%m/%Y'.",
+                name,
+            )
+            condition = clock.unreadable(job.names.cell(value.date), job.words)
+            problems += in_source(connection, job.source, condition, problem)
+    return problems

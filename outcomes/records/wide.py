@@ -1,0 +1,92 @@
+"""Columns side by side that hold one thing at several times: which of them a mapping means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from outcomes.catalog.instruments import instrument_aliases, instrument_ids
+from outcomes.records.cells import code_text, codes, compared
+from outcomes.records.mapping import Scalar, TableMap, Wide
+
+DAYS_PER = {"day": 1.0, "week": 7.0, "month": 30.4375}
+"""Days in what a column name counts in; months are rounded to whole days."""
+_PLACEHOLDER = re.compile(r"\{(instrument|item|day|week|month|visit)\}")
+_PARTS = {
+    "instrument": r"(?P<instrument>[a-z][a-z0-9_]*?)",
+    "item": r"(?P<item>[0-9]+)",
+    "day": r"(?P<day>-?[0-9]+)",
+    "week": r"(?P<week>-?[0-9]+)",
+    "month": r"(?P<month>-?[0-9]+)",
+    "visit": r"(?P<visit>[a-z0-9_]+?)",
+}
+DEFAULT_VALUES = {"assessments": "score", "items": "answer"}
+
+
+@dataclass(frozen=True)
+class WideColumn:
+    """One source column that becomes rows: what it sets, and the canonical column of its cell."""
+
+    name: str
+    wide: Wide
+    set: Mapping[str, Scalar]
+    value: str
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """Canonical columns that it fills."""
+        return (*self.set, *([self.value] if self.value else []))
+
+    def only_sql(self, cell: str) -> list[str]:
+        """Condition on the cell, where only some of its codes make a row."""
+        return [f"{compared(cell, ())} IN ({codes(self.wide.only)})"] if self.wide.only else []
+
+
+def wide_columns(table: TableMap, names: list[str]) -> list[WideColumn]:
+    """Find the source columns of every ``[[tables.wide]]``."""
+    found: list[WideColumn] = []
+    default = DEFAULT_VALUES.get(table.table, "")
+    for wide in table.wide:
+        value = default if wide.value is None else wide.value
+        if wide.column:
+            found.append(WideColumn(wide.column, wide, wide.set, value))
+            continue
+        pattern = _compiled(wide.pattern)
+        for name in names:
+            matched = pattern.fullmatch(name.strip())
+            said = _said(wide, matched.groupdict()) if matched else None
+            if said is not None:
+                found.append(WideColumn(name, wide, {**wide.set, **said}, value))
+    return found
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    text, end = "", 0
+    for placeholder in _PLACEHOLDER.finditer(pattern):
+        text += re.escape(pattern[end : placeholder.start()]) + _PARTS[placeholder[1]]
+        end = placeholder.end()
+    return re.compile(text + re.escape(pattern[end:]), re.IGNORECASE)
+
+
+def _said(wide: Wide, parts: Mapping[str, str]) -> dict[str, Scalar] | None:
+    """What the name of a column says; None where it speaks of something nobody knows."""
+    said: dict[str, Scalar] = {}
+    if "instrument" in parts:
+        name = parts["instrument"].lower()
+        named = {code_text(key): value for key, value in wide.instruments.items()}
+        known = named.get(name, instrument_aliases().get(name, name))
+        if known not in named.values() and known not in instrument_ids():
+            return None
+        said["instrument"] = known
+    if "item" in parts:
+        said["item"] = int(parts["item"])
+    for unit, days in DAYS_PER.items():
+        if unit in parts:
+            said["day"] = round(int(parts[unit]) * days)
+    if "visit" in parts:
+        days_of = {code_text(key): day for key, day in wide.days.items()}
+        if parts["visit"].lower() not in days_of:
+            return None
+        said["day"] = days_of[parts["visit"].lower()]
+    return said
