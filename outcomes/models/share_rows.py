@@ -1,0 +1,136 @@
+"""Rows of the estimate tables for shares: one an exposure, one a pair of exposures and scale.
+
+Intervals of a share are made on the logit scale, so that they stay between 0 and 1; those of a risk
+difference on its own scale; those of a risk ratio on the log scale. All use the t distribution with
+the degrees of freedom that the draws leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import t as student
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from outcomes.models.shares import Shares
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Observed values behind the shares, one entry an exposure."""
+
+    n_episodes: npt.NDArray[np.int64]
+    n_patients: npt.NDArray[np.int64]
+
+
+def share_rows(
+    shares: Shares,
+    exposures: Sequence[str],
+    counts: Counts,
+    *,
+    conf_level: float,
+    common: Row,
+) -> list[Row]:
+    """Shares of every exposure, differences and ratios of all ordered pairs.
+
+    Parameters
+    ----------
+    shares : Shares
+    exposures : sequence of str
+        In the order of ``shares.risk``.
+    counts : Counts
+    conf_level : float
+    common : dict
+        What every row says: outcome, method, visit, threshold and the like.
+    """
+    quantile = float(student.ppf((1 + conf_level) / 2, shares.df))
+    shared = {**common, "term": "exposure", "conf_level": conf_level, "df": shares.df}
+    rows = list(_risk_rows(shares, exposures, counts, quantile, shared))
+    for level, reference in permutations(range(len(exposures)), 2):
+        pair = {
+            **shared,
+            "contrast": f"{exposures[level]} - {exposures[reference]}",
+            "level": exposures[level],
+            "reference": exposures[reference],
+            "n_episodes": int(counts.n_episodes[[level, reference]].sum()),
+            "n_patients": int(counts.n_patients[[level, reference]].sum()),
+        }
+        rows.append({**pair, **_difference(shares, level, reference, quantile)})
+        rows.append({**pair, **_ratio(shares, level, reference, quantile)})
+    return rows
+
+
+def _risk_rows(
+    shares: Shares, exposures: Sequence[str], counts: Counts, quantile: float, common: Row
+) -> Iterator[Row]:
+    for index, exposure in enumerate(exposures):
+        risk = float(shares.risk[index])
+        error = float(np.sqrt(shares.covariance[index, index]))
+        middle = np.clip(risk, 1e-12, 1 - 1e-12)
+        spread = quantile * error / (middle * (1 - middle))
+        yield {
+            **common,
+            "scale": "risk",
+            "unit": "share",
+            "contrast": exposure,
+            "level": exposure,
+            "estimate": risk,
+            "std_error": error,
+            "conf_low": float(expit(logit(middle) - spread)),
+            "conf_high": float(expit(logit(middle) + spread)),
+            "n_episodes": int(counts.n_episodes[index]),
+            "n_patients": int(counts.n_patients[index]),
+        }
+
+
+def _difference(shares: Shares, level: int, reference: int, quantile: float) -> Row:
+    estimate = float(shares.risk[level] - shares.risk[reference])
+    covariance = shares.covariance
+    variance = (
+        covariance[level, level]
+        + covariance[reference, reference]
+        - 2 * covariance[level, reference]
+    )
+    error = float(np.sqrt(max(variance, 0.0)))
+    return {
+        "scale": "risk_difference",
+        "unit": "share",
+        "estimate": estimate,
+        "std_error": error,
+        **_test(estimate, error, shares.df),
+        "conf_low": estimate - quantile * error,
+        "conf_high": estimate + quantile * error,
+    }
+
+
+def _ratio(shares: Shares, level: int, reference: int, quantile: float) -> Row:
+    high, low = (float(np.clip(shares.risk[i], 1e-12, None)) for i in (level, reference))
+    gradient = np.zeros(len(shares.risk))
+    gradient[level], gradient[reference] = 1 / high, -1 / low
+    error = float(np.sqrt(max(gradient @ shares.covariance @ gradient, 0.0)))
+    estimate = high / low
+    return {
+        "scale": "risk_ratio",
+        "unit": "ratio",
+        "estimate": estimate,
+        "std_error": error * estimate,
+        **_test(float(np.log(estimate)), error, shares.df),
+        "conf_low": estimate * float(np.exp(-quantile * error)),
+        "conf_high": estimate * float(np.exp(quantile * error)),
+    }
+
+
+def _test(estimate: float, error: float, df: float) -> Row:
+    if error == 0:
+        return {"statistic": float("nan"), "p_value": float("nan")}
+    statistic = estimate / error
+    return {"statistic": statistic, "p_value": float(2 * student.sf(abs(statistic), df))}
