@@ -1,0 +1,225 @@
+"""Static pictures painted from the same tables as the Plotly figures.
+
+Positions along x are percentages and sizes are pixels, so a picture follows the width of its place
+without its marks or letters being scaled: on a phone, on paper and without scripts alike. Colours
+are CSS variables (``--k`` of the type's class), so one picture serves light, dark and print. All text
+is escaped here; what comes back is safe to place in a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from outcomes.figures.theme import Look, marker_path, tick_decimals
+from outcomes.results.wording import number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """A horizontal axis: its range and its ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...] = ()
+
+    def place(self, value: float) -> float:
+        """Return where a value stands, in percent, held within the range."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(100 * min(1.0, max(0.0, share)), 2)
+
+    def cut(self, value: float) -> bool:
+        """Whether a value lies outside."""
+        return value < self.low or value > self.high
+
+
+def picture(body: str, height: float, *, css: str = "") -> str:
+    """Wrap shapes as a picture as wide as its place, hidden from readers (a table says it)."""
+    name = f' class="{css}"' if css else ""
+    return (
+        f'<svg{name} width="100%" height="{height:g}" aria-hidden="true" focusable="false">'
+        f"{body}</svg>"
+    )
+
+
+def text(x: str, y: float, words: str, *, css: str = "q", anchor: str = "") -> str:
+    """Write text at ``x`` (with its unit) and ``y``."""
+    side = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text x="{x}" y="{y:g}" class="{css}"{side}>{escape(words)}</text>'
+
+
+def marker(look: Look, x: float, y: str | float, size: float = 5) -> str:
+    """Draw the marker of a type at ``x`` percent; ``y`` in pixels or with its unit."""
+    shape = "mo" if look.open else "m"
+    return (
+        f'<svg x="{x:g}%" y="{y}" class="k{look.slot}" overflow="visible">'
+        f'<path class="{shape}" d="{marker_path(look.symbol, size)}"/></svg>'
+    )
+
+
+def swatch(look: Look, size: float = 4.6) -> str:
+    """Draw the marker of a type for a label."""
+    shape = "mo" if look.open else "m"
+    return (
+        f'<svg class="sw k{look.slot}" width="14" height="14" viewBox="-7 -7 14 14"'
+        ' aria-hidden="true" focusable="false">'
+        f'<path class="{shape}" d="{marker_path(look.symbol, size)}"/></svg>'
+    )
+
+
+def bars(level: int) -> str:
+    """Draw four bars of which ``level`` are filled; the fourth is dashed."""
+    boxes = "".join(
+        f'<rect x="{11 * k + 0.5:g}" y=".5" width="9" height="11" rx="1" '
+        f'class="{"bf" if k < level else "be"}{" bd" if k == 3 else ""}"/>'
+        for k in range(4)
+    )
+    return f'<svg class="bars" width="43" height="12" aria-hidden="true" focusable="false">{boxes}</svg>'
+
+
+# ------------------------------------------------------------------------------- rows of a forest
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One interval to draw."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def gridlines(scale: Scale, *, zero: float | None = 0.0) -> str:
+    """Draw the ticks as lines over the full height; zero stands out."""
+    return "".join(
+        f'<line x1="{scale.place(t):g}%" x2="{scale.place(t):g}%" y1="0" y2="100%" '
+        f'class="{"z" if t == zero else "g"}"/>'
+        for t in scale.ticks
+    )
+
+
+def band(scale: Scale, half_width: float | None) -> str:
+    """Shade the range in which a difference counts as little or none."""
+    if not half_width:
+        return ""
+    a, b = scale.place(-half_width), scale.place(half_width)
+    return f'<rect x="{a:g}%" width="{b - a:g}%" y="0" height="100%" class="w"/>'
+
+
+def whisker(scale: Scale, at: Estimate, *, caps: float = 4) -> str:
+    """Draw an interval at half height; an end outside the range gets an arrow."""
+    a, b = scale.place(at.low), scale.place(at.high)
+    parts = [f'<line x1="{a:g}%" x2="{b:g}%" y1="50%" y2="50%" class="i"/>']
+    for x, value, side in ((a, at.low, -1), (b, at.high, 1)):
+        shape = (
+            f"M{-5 * side} -4L0 0L{-5 * side} 4" if scale.cut(value) else f"M0 {-caps:g}V{caps:g}"
+        )
+        if caps or scale.cut(value):
+            parts.append(
+                f'<svg x="{x:g}%" y="50%" overflow="visible"><path class="i" d="{shape}"/></svg>'
+            )
+    return "".join(parts)
+
+
+def row_picture(
+    look: Look | None,
+    at: Estimate | None,
+    scale: Scale,
+    *,
+    half_width: float | None = None,
+    size: float = 5,
+    caps: float = 4,
+    zero: float | None = 0.0,
+    height: str = "100%",
+) -> str:
+    """Draw one row of a forest; without a look the mark is an ink dot."""
+    css = f"row k{look.slot}" if look else "row kink"
+    drawn = band(scale, half_width) + gridlines(scale, zero=zero)
+    if at is not None:
+        drawn += whisker(scale, at, caps=caps)
+        x = scale.place(at.estimate)
+        drawn += marker(look, x, "50%", size) if look else dot(x)
+    return (
+        f'<svg class="{css}" width="100%" height="{height}" aria-hidden="true" focusable="false">'
+        f"{drawn}</svg>"
+    )
+
+
+def dot(x: float) -> str:
+    """Draw an ink dot at half height."""
+    return f'<circle cx="{x:g}%" cy="50%" r="4.4" class="m"/>'
+
+
+def axis_picture(scale: Scale, *, share: bool = False, end: str = "") -> str:
+    """Write the tick labels under rows."""
+    places = tick_decimals(scale.ticks)
+    words = [
+        text(
+            f"{scale.place(t):g}%",
+            16,
+            f"{number(100 * t, 0)}\u00a0%" if share else number(t, places),
+            anchor="middle",
+        )
+        for t in scale.ticks
+    ]
+    if end:
+        words.append(text("100%", 33, end, anchor="end"))
+    return picture("".join(words), 38 if end else 22, css="ax")
+
+
+# ---------------------------------------------------------------------------- panels of lines
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One visit of a line: where it stands, its value and interval; ``joined`` to the one before.
+
+    ``x`` and the y values are percentages of the panel, ``y`` from the top.
+    """
+
+    x: float
+    y: float
+    low: float
+    high: float
+    joined: bool = True
+
+
+def line_path(points: Sequence[Point]) -> str:
+    """Return the path through the points, broken where one is not joined."""
+    return "".join(f"{'L' if k and p.joined else 'M'}{p.x:g} {p.y:g}" for k, p in enumerate(points))
+
+
+def band_path(points: Sequence[Point]) -> str:
+    """Return the outline of the intervals of the joined points."""
+    joined = [p for k, p in enumerate(points) if p.joined or k == 0]
+    if len(joined) < 2:
+        return ""
+    up = [f"{p.x:g} {p.high:g}" for p in joined]
+    down = [f"{p.x:g} {p.low:g}" for p in reversed(joined)]
+    return f"M{'L'.join([*up, *down])}Z"
+
+
+def line_layer(paths: str, height: float) -> str:
+    """Wrap paths in percent units; strokes keep their width."""
+    return (
+        f'<svg width="100%" height="{height:g}" viewBox="0 0 100 100" preserveAspectRatio="none"'
+        f' class="ln">{paths}</svg>'
+    )
+
+
+def drawn_line(look: Look, points: Sequence[Point], *, shaded: bool = True) -> str:
+    """Return the paths of one type: interval band and line."""
+    shade = band_path(points) if shaded else ""
+    under = f'<path class="bnd" d="{shade}"/>' if shade else ""
+    dashed = " dsh" if look.reference else ""
+    return f'<g class="k{look.slot}">{under}<path class="l{dashed}" d="{line_path(points)}"/></g>'
+
+
+def drawn_marks(look: Look, points: Sequence[Point], height: float, size: float = 3.9) -> str:
+    """Return the markers of one type, with whiskers where a point is not joined."""
+    parts = []
+    for k, p in enumerate(points):
+        if k and not p.joined:
+            parts.append(
+                f'<line class="i k{look.slot}" x1="{p.x:g}%" x2="{p.x:g}%" '
+                f'y1="{p.low * height / 100:g}" y2="{p.high * height / 100:g}"/>'
+            )
+        parts.append(marker(look, p.x, round(p.y * height / 100, 1), size))
+    return "".join(parts)

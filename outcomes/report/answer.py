@@ -1,0 +1,125 @@
+"""The answer: one card an outcome, each with the comparison that was declared in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from outcomes.figures.forest import ForestRow, build_scale, strip_pictures
+from outcomes.figures.svg import Estimate, Scale, axis_picture, bars
+from outcomes.figures.trajectory import mini_picture
+from outcomes.report.comparisons import Contrast
+from outcomes.report.context import Context
+from outcomes.report.courses import outcome_course
+from outcomes.results.wording import number
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripRow:
+    """One type of the strip under a card."""
+
+    short: str
+    slot: int
+    followed: bool
+    picture: Markup
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a card shows."""
+
+    contrast: Contrast
+    slot: int
+    bars: Markup
+    low: str
+    high: str
+    word: str
+    reason: str
+    mini: Markup
+    names: tuple[tuple[str, int], tuple[str, int]]
+    strip: tuple[StripRow, ...]
+    axis: Markup
+    visit: str
+
+
+def build_cards(context: Context) -> list[Card]:
+    """Build the cards of the declared comparison."""
+    return [_card(context, contrast) for contrast in context.narrative.headline_contrasts()]
+
+
+def _card(context: Context, contrast: Contrast) -> Card:
+    study, row = context.study, contrast.row
+    outcome = contrast.outcome
+    places = outcome.words.decimals
+    course = outcome_course(context, outcome.id)
+    mini = ""
+    if course is not None and all(
+        course.points(e) for e in (contrast.exposure, contrast.reference)
+    ):
+        mini = mini_picture(course, contrast.exposure, contrast.reference, contrast.visit)
+    rows = forest_rows(context, outcome.id, contrast.reference, contrast.visit)
+    scale = strip_scale(rows, outcome.margin)
+    return Card(
+        contrast=contrast,
+        slot=context.slot(contrast.exposure),
+        bars=Markup(bars(contrast.verdict.bars)),
+        low=number(row.low, places),
+        high=number(row.high, places),
+        word=contrast.verdict.word,
+        reason=context.narrative.reason(contrast),
+        mini=Markup(mini),
+        names=tuple(  # type: ignore[arg-type]
+            (study.name(e), context.slot(e)) for e in (contrast.exposure, contrast.reference)
+        ),
+        strip=_strip(context, contrast, rows, scale),
+        axis=Markup(axis_picture(_only_zero(scale), end=f"{outcome.better} →")),
+        visit=study.visits[contrast.visit].phrase,
+    )
+
+
+def forest_rows(context: Context, outcome: str, reference: str, visit: str) -> list[ForestRow]:
+    """Return the rows of a forest in the study's order, without the comparator."""
+    rows = []
+    for exposure, look in context.study.looks.items():
+        if exposure == reference:
+            continue
+        contrast = context.comparisons.get(outcome, exposure, reference, visit)
+        row = contrast.row
+        at = None
+        if contrast.verdict.shown:
+            assert row.estimate is not None
+            assert row.low is not None
+            assert row.high is not None
+            at = Estimate(estimate=row.estimate, low=row.low, high=row.high)
+        reason = context.narrative.reason(contrast)
+        rows.append(ForestRow(label=look.name, look=look, at=at, text=contrast.both, reason=reason))
+    return rows
+
+
+def strip_scale(rows: Sequence[ForestRow], margin: float | None) -> Scale:
+    """Return the axis that a card's strip needs."""
+    return build_scale([(r.at.low, r.at.high) for r in rows if r.at], margin)
+
+
+def _only_zero(scale: Scale) -> Scale:
+    return Scale(low=scale.low, high=scale.high, ticks=(0.0,))
+
+
+def _strip(
+    context: Context, contrast: Contrast, rows: Sequence[ForestRow], scale: Scale
+) -> tuple[StripRow, ...]:
+    pictures = strip_pictures(rows, _only_zero(scale), contrast.outcome.margin)
+    return tuple(
+        StripRow(
+            short=row.look.short,
+            slot=row.look.slot,
+            followed=row.look.id == contrast.exposure,
+            picture=Markup(drawn),
+            reason="" if row.at else "not shown",
+        )
+        for row, drawn in zip(rows, pictures, strict=True)
+        if row.look
+    )

@@ -1,0 +1,158 @@
+"""What was delivered: components, what went together, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from outcomes.figures.codelivery import Combination, codelivery_picture, component_order
+from outcomes.figures.svg import Estimate, Scale, row_picture
+from outcomes.report.comparisons import as_number
+from outcomes.report.context import HIDDEN, Cell, Context, value_cell
+from outcomes.results.wording import count, interval, percent, value_text
+
+MOST = 12
+OTHER = "other"
+NOTHING = "None recorded"
+
+
+# --------------------------------------------------------------------------------- co-delivery
+@dataclass(frozen=True, kw_only=True)
+class CoDelivery:
+    """The picture of combinations, the names beside it, and the same as bars for a phone."""
+
+    picture: Markup
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, str, float, bool], ...]
+    hidden: bool
+
+
+def build_codelivery(context: Context) -> CoDelivery | None:
+    """Return the commonest combinations; the rest are pooled."""
+    table = context.release.table("combinations")
+    shown = [_combination(r) for r in table.to_dict("records") if as_number(r["n_episodes"])]
+    if not shown:
+        return None
+    named = [c for c in shown if not c.pooled]
+    pooled = sum(c.n for c in shown if c.pooled) + sum(c.n for c in named[MOST:])
+    kept = named[:MOST]
+    if pooled:
+        kept = [*kept, Combination(name="All other combinations", parts=(), n=pooled, pooled=True)]
+    tallest = max(c.n for c in kept)
+    return CoDelivery(
+        picture=Markup(codelivery_picture(kept)),
+        names=tuple(component_order(kept)),
+        rows=tuple((c.name, count(c.n), round(100 * c.n / tallest, 1), c.pooled) for c in kept),
+        hidden=bool(table["suppressed"].any()),
+    )
+
+
+def _combination(row: dict[Any, Any]) -> Combination:
+    name = str(row["combination"])
+    pooled = name == OTHER
+    nothing = name == NOTHING or pooled
+    return Combination(
+        name="No component recorded" if name == NOTHING else name,
+        parts=() if nothing else tuple(name.split(" + ")),
+        n=float(row["n_episodes"]),
+        pooled=pooled,
+    )
+
+
+# ---------------------------------------------------------------------------------- components
+@dataclass(frozen=True, kw_only=True)
+class ComponentRow:
+    """One component: its depth in the taxonomy and the share of each type that had it."""
+
+    label: str
+    depth: int
+    cells: tuple[tuple[str, Cell], ...]
+    amount: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComponentGroup:
+    """The components under one top group."""
+
+    name: str
+    rows: tuple[ComponentRow, ...]
+
+
+def build_components(context: Context, period: str = "window") -> list[ComponentGroup]:
+    """Return the components of a period by top group."""
+    table = context.release.table("components")
+    if table["period"].eq(period).sum() == 0:
+        period = "episode"
+    groups: dict[str, list[ComponentRow]] = {}
+    chosen = table[table["period"].eq(period)]
+    for name, part in chosen.groupby("intervention", sort=False):
+        rows = {r["exposure"]: r for r in part.to_dict("records")}
+        first: dict[Any, Any] = part.iloc[0].to_dict()
+        cells = tuple(
+            (e, _share_cell(rows[e]) if e in rows else Cell()) for e in context.study.exposures
+        )
+        everyone = rows.get("", first)
+        median = as_number(everyone["median"])
+        amount = "" if median is None else f"{count(median)} {everyone['unit']}"
+        row = ComponentRow(
+            label=first["label"], depth=str(name).count("."), cells=cells, amount=amount
+        )
+        groups.setdefault(str(first["kind"]), []).append(row)
+    return [
+        ComponentGroup(name=kind.replace("_", " ").capitalize(), rows=tuple(rows))
+        for kind, rows in groups.items()
+    ]
+
+
+def _share_cell(row: dict[Any, Any]) -> Cell:
+    share = as_number(row["share"])
+    if share is None:
+        return HIDDEN if row.get("suppressed") else Cell()
+    return Cell(text=percent(share), value=share)
+
+
+# ----------------------------------------------------------------------------------------- dose
+@dataclass(frozen=True, kw_only=True)
+class DoseRow:
+    """One measure of dose: a cell a type with the middle half, and its picture."""
+
+    label: str
+    unit: str
+    cells: tuple[tuple[str, Cell, str, Markup], ...]
+
+
+def build_dose(context: Context) -> list[DoseRow]:
+    """Return every measure of dose."""
+    rows = []
+    for _, part in context.release.table("dose").groupby("measure", sort=False):
+        records = {r["exposure"]: r for r in part.to_dict("records")}
+        first: dict[Any, Any] = part.iloc[0].to_dict()
+        highs = [as_number(r["high"]) or as_number(r["estimate"]) or 0.0 for r in records.values()]
+        scale = Scale(low=0.0, high=1.08 * max([*highs, 1e-9]))
+        cells = tuple(
+            _dose_cell(context, e, records[e], scale) if e in records else (e, Cell(), "", Markup())
+            for e in context.study.exposures
+        )
+        unit = first["unit"] if first["unit"] not in ("share", "sessions") else ""
+        rows.append(DoseRow(label=first["label"], unit=unit, cells=cells))
+    return rows
+
+
+def _dose_cell(
+    context: Context, exposure: str, row: dict[Any, Any], scale: Scale
+) -> tuple[str, Cell, str, Markup]:
+    cell = value_cell(row)
+    middle, low, high = (as_number(row[name]) for name in ("estimate", "low", "high"))
+    if middle is None or low is None or high is None:
+        return exposure, cell, "", Markup()
+    at = Estimate(estimate=middle, low=low, high=high)
+    drawn = row_picture(
+        context.study.looks[exposure], at, scale, size=3.6, caps=0, zero=None, height="14"
+    )
+    if row["unit"] == "share":
+        words = f"{value_text(low, 'share', '')} to {value_text(high, 'share', '')}"
+    else:
+        words = interval(low, high, 0 if row["unit"] in ("sessions", "weeks", "min") else 1)
+    return exposure, cell, words, Markup(drawn)

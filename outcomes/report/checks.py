@@ -1,0 +1,198 @@
+"""Would it stand up: the same comparison in other analyses, and the gate it had to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from outcomes.figures.svg import Estimate, Scale, axis_picture, row_picture
+from outcomes.report.comparisons import UNADJUSTED, Contrast, Row, _rows, as_number
+from outcomes.report.context import Context
+from outcomes.report.effects import forest_scale
+from outcomes.results.wording import (
+    capitalised,
+    counted,
+    estimate_text,
+    in_sentence,
+    number,
+    percent,
+)
+
+NAMES: Final[dict[str, tuple[str, str]]] = {
+    "primary": ("Main analysis", "Mixed model, missing at random"),
+    "complete_cases": ("Complete cases", "Only those seen at every visit"),
+    "observed_only": ("Observed values only", "Nobody's unseen values are filled in"),
+    "delta": ("Missing not at random", "Unseen values taken to be worse"),
+    "no_clinic": ("Clinics not held fixed", "Comparison across clinics, too"),
+    "unadjusted": ("No adjustment", "Plain group means: not a result"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckLine:
+    """One analysis: its name, what differs, and its interval."""
+
+    label: str
+    sub: str
+    text: str
+    picture: Markup
+    main: bool
+    plain: bool
+    row: Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """The declared comparison in all analyses."""
+
+    title: str
+    lead: str
+    lines: tuple[CheckLine, ...]
+    axis: Markup
+    contrast: Contrast
+
+
+def build_checks(context: Context) -> Checks:
+    """Return the checks of the declared comparison."""
+    study = context.study
+    contrast = context.comparisons.get(study.primary_outcome, study.primary_exposure)
+    scale = forest_scale(context, study.primary_outcome)
+    lines = check_lines(context, contrast, scale)
+    return Checks(
+        title=_title(contrast),
+        lead="The same question asked in other ways. "
+        "A result that needs one particular way of doing the sums is called tentative.",
+        lines=tuple(lines),
+        axis=Markup(axis_picture(scale)),
+        contrast=contrast,
+    )
+
+
+def _title(contrast: Contrast) -> str:
+    verdict = contrast.verdict
+    if not verdict.shown:
+        return "The main result is not shown, so there is nothing to check"
+    if verdict.code == "uncertain":
+        return "The main result is uncertain, and no check can make it less so"
+    if not verdict.n_checks or verdict.n_checks < 2:
+        return "The main result was analysed in one way only"
+    if verdict.agree == verdict.n_checks:
+        return f"The main result stands in all {counted(verdict.n_checks)} analyses"
+    agree = capitalised(counted(verdict.agree or 0))
+    return f"{agree} of {counted(verdict.n_checks)} analyses agree on the main result"
+
+
+def check_lines(context: Context, contrast: Contrast, scale: Scale) -> list[CheckLine]:
+    """Return the main analysis, the others in fixed order, and the unadjusted one last."""
+    key = (contrast.outcome.id, contrast.exposure, contrast.reference, contrast.visit)
+    rows = [contrast.row, *context.comparisons.checks_of(key), *_plain(context, key)]
+    margin, decimals = contrast.outcome.margin, contrast.outcome.words.decimals
+    lines = []
+    for row in rows:
+        main = row is contrast.row
+        label, sub = analysis_name(row, main=main)
+        at = None
+        if row.estimate is not None and row.low is not None and row.high is not None:
+            at = Estimate(estimate=row.estimate, low=row.low, high=row.high)
+        look = context.study.looks[contrast.exposure] if main else None
+        drawn = row_picture(look, at, scale, half_width=margin)
+        words = estimate_text(row.estimate, row.low, row.high, decimals) if at else row.reason
+        plain = row.method == UNADJUSTED
+        lines.append(
+            CheckLine(
+                label=label,
+                sub=sub,
+                text=words or "not estimated",
+                picture=Markup(drawn),
+                main=main,
+                plain=plain,
+                row=row,
+            )
+        )
+    return lines
+
+
+def _plain(context: Context, key: tuple[str, str, str, str]) -> list[Row]:
+    """Return the unadjusted difference, marked as such."""
+    outcome, exposure, reference, visit = key
+    table = context.release.table("unadjusted")
+    pair = (exposure, reference), (reference, exposure)
+    here = table[table["outcome"].eq(outcome) & table["visit"].eq(visit)]
+    for place, (level, other) in enumerate(pair):
+        rows = here[here["level"].eq(level) & here["reference"].eq(other)]
+        for _, row in _rows(rows, context.study.hidden_text):
+            turned = row.turned() if place else row
+            return [_marked(turned)]
+    return []
+
+
+def _marked(row: Row) -> Row:
+    return Row(
+        estimate=row.estimate,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        reason=row.reason,
+        analysis=UNADJUSTED,
+        method=UNADJUSTED,
+    )
+
+
+def analysis_name(row: Row, *, main: bool) -> tuple[str, str]:
+    """Return the name of an analysis, and what differs in it."""
+    if main:
+        return NAMES["primary"]
+    if row.analysis in NAMES:
+        return NAMES[row.analysis]
+    if row.analysis.startswith("window_"):
+        days = row.analysis.removeprefix("window_").removesuffix("_days")
+        return f"Exposure window of {days} days", "Type fixed at another time"
+    return capitalised(row.analysis.replace("_", " ")), row.method.replace("_", " ")
+
+
+# ------------------------------------------------------------------------------------------ gate
+@dataclass(frozen=True, kw_only=True)
+class GateLine:
+    """One check that failed."""
+
+    what: str
+    check: str
+    value: str
+    limit: str
+    reason: str
+
+
+def build_gate(context: Context) -> tuple[list[GateLine], int]:
+    """Return the gate's failed checks, and how many there were in all."""
+    table = context.release.table("gate")
+    failed = table[table["passed"].astype("boolean").eq(False).fillna(False)]
+    lines = []
+    for row in failed.to_dict("records"):
+        study = context.study
+        outcome, visit = study.outcomes.get(row["outcome"]), study.visits.get(row["visit"])
+        parts = [
+            outcome.name if outcome else row["outcome"],
+            study.phrase(row["exposure"]) if row["exposure"] else "",
+            visit.phrase if visit else row["visit"],
+        ]
+        shown = percent if row["check"] == "follow_up" else _plain_number
+        lines.append(
+            GateLine(
+                what=", ".join(p for p in parts if p),
+                check=in_sentence(str(row["check"]).replace("_", " ")),
+                value=shown(as_number(row["value"])),
+                limit=shown(as_number(row["limit"])),
+                reason=row["reason"],
+            )
+        )
+    return lines, len(table)
+
+
+def _plain_number(value: float | None) -> str:
+    return number(value, 0 if value is not None and value >= 10 else 2)
+
+
+__all__: Sequence[str] = ("Checks", "GateLine", "build_checks", "build_gate", "check_lines")

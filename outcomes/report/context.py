@@ -1,0 +1,77 @@
+"""What every part of a report is built from, and the cells of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from outcomes.figures.svg import swatch
+from outcomes.report.comparisons import Comparisons, as_number, build_comparisons
+from outcomes.report.means import Means, build_means
+from outcomes.report.narrative import Narrative
+from outcomes.report.study import Study, build_study
+from outcomes.results.wording import missing, value_text
+
+if TYPE_CHECKING:
+    from outcomes.report.release import Release
+
+
+@dataclass(frozen=True)
+class Context:
+    """A release with everything that is asked of it more than once."""
+
+    release: Release
+    study: Study
+    comparisons: Comparisons
+    means: Means
+    narrative: Narrative
+
+    def swatch(self, exposure: str) -> Markup:
+        """Return the marker of a type, to stand beside its name."""
+        look = self.study.looks.get(exposure)
+        return Markup(swatch(look)) if look else Markup("")
+
+    def slot(self, exposure: str) -> int:
+        """Return the place of a type in the study's order."""
+        return self.study.looks[exposure].slot
+
+
+def build_context(release: Release) -> Context:
+    """Read a release once for all parts of a report."""
+    study = build_study(release.study)
+    comparisons = build_comparisons(study, release)
+    means = build_means(study, release)
+    return Context(release, study, comparisons, means, Narrative(study, comparisons, means))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell of a table: its text, whether it is hidden, and the number behind the text."""
+
+    text: str = "–"
+    hidden: bool = False
+    value: float | None = None
+    css: str = ""
+
+
+HIDDEN = Cell(text="", hidden=True)
+
+
+def value_cell(row: Mapping[Any, Any], *, name: str = "estimate") -> Cell:
+    """Return the cell of a described value: hidden, absent or in words."""
+    value = as_number(row.get(name))
+    if value is None or missing(value):
+        return HIDDEN if row.get("suppressed") else Cell()
+    words = value_text(value, str(row.get("statistic", "")), str(row.get("unit", "")))
+    return Cell(text=words, value=value)
+
+
+def count_cell(row: Mapping[Any, Any], name: str) -> Cell:
+    """Return the cell of a count."""
+    value = as_number(row.get(name))
+    if value is None:
+        return HIDDEN if row.get("suppressed") else Cell()
+    return Cell(text=value_text(value, "count", "episodes"), value=value)

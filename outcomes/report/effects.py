@@ -1,0 +1,236 @@
+"""One section an outcome: trajectories, differences, responders, and the table of all visits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from outcomes.figures.forest import build_scale, forest_pictures
+from outcomes.figures.svg import Estimate, Scale, axis_picture, bars, row_picture
+from outcomes.figures.trajectory import Course, panel_picture, together_picture
+from outcomes.report.answer import forest_rows
+from outcomes.report.comparisons import Contrast
+from outcomes.report.context import Context
+from outcomes.report.courses import outcome_course
+from outcomes.report.responders import Responders, build_responders
+from outcomes.report.study import Outcome
+from outcomes.results.wording import count, in_sentence, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One small multiple: its type, and what its title says."""
+
+    exposure: str
+    name: str
+    slot: int
+    sub: str
+    picture: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panels:
+    """Small multiples of one course."""
+
+    panels: tuple[Panel, ...]
+    together: Markup
+    low: str
+    high: str
+    tight: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForestLine:
+    """One row of a forest in words, with its picture."""
+
+    contrast: Contrast
+    name: str
+    slot: int
+    picture: Markup
+    bars: Markup
+    n_text: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisitLine:
+    """One row of the table of all visits."""
+
+    contrast: Contrast
+    name: str
+    slot: int
+    visit: str
+    mean: str
+    n: str
+    bars: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """The section of one outcome in its default state."""
+
+    outcome: Outcome
+    title: str
+    lead: tuple[str, ...]
+    panels: Panels | None
+    forest: tuple[ForestLine, ...]
+    axis: Markup
+    margin_note: str
+    thresholds: tuple[str, ...]
+    responders: Responders | None
+    visits: tuple[VisitLine, ...]
+    gated: tuple[tuple[str, str], ...]
+
+
+def build_effect(context: Context, outcome: str) -> Effect:
+    """Build the section of an outcome for the declared comparator and visit."""
+    study, narrative = context.study, context.narrative
+    about, visit = study.outcomes[outcome], study.primary_visit
+    contrast = context.comparisons.get(outcome, study.primary_exposure)
+    course = outcome_course(context, outcome)
+    return Effect(
+        outcome=about,
+        title=narrative.title(outcome, study.reference, visit),
+        lead=(*narrative.shared(outcome, visit), narrative.difference(contrast)),
+        panels=build_panels(context, course, outcome) if course else None,
+        forest=_forest(context, outcome, forest_scale(context, outcome)),
+        axis=Markup(axis_picture(forest_scale(context, outcome))),
+        margin_note=narrative.margin_note(about),
+        thresholds=tuple(_threshold(about, t) for t in about.thresholds if t.get("value")),
+        responders=build_responders(context, outcome),
+        visits=tuple(_visit_lines(context, outcome)),
+        gated=tuple(_gated(context, outcome)),
+    )
+
+
+def build_panels(context: Context, course: Course, outcome: str = "") -> Panels:
+    """Return the small multiples of a course for the declared comparator and visit."""
+    study = context.study
+    panels = tuple(
+        Panel(
+            exposure=exposure,
+            name=study.name(exposure),
+            slot=context.slot(exposure),
+            sub=_panel_sub(context, outcome, exposure) if outcome else "",
+            picture=Markup(panel_picture(course, exposure, study.reference, study.primary_visit)),
+        )
+        for exposure in study.others
+    )
+    together = together_picture(course, study.primary_visit, study.primary_exposure)
+    level = course.level
+    return Panels(
+        panels=panels,
+        together=Markup(together),
+        low=f"{level.low:g}",
+        high=f"{level.high:g}",
+        tight=len(study.exposures) > 7,
+    )
+
+
+def _panel_sub(context: Context, outcome: str, exposure: str) -> str:
+    contrast = context.comparisons.get(outcome, exposure)
+    if not contrast.verdict.shown:
+        return contrast.verdict.word
+    return f"{contrast.amount} ({contrast.interval})"
+
+
+def forest_scale(context: Context, outcome: str) -> Scale:
+    """Return one axis for every comparator and visit, so that switching moves only the marks."""
+    study, intervals = context.study, []
+    for visit in study.visits:
+        for exposure in study.exposures:
+            for reference in study.exposures:
+                if exposure == reference:
+                    continue
+                row = context.comparisons.get(outcome, exposure, reference, visit)
+                if row.verdict.shown and row.row.low is not None and row.row.high is not None:
+                    intervals.append((row.row.low, row.row.high))
+    return build_scale(intervals, study.outcomes[outcome].margin)
+
+
+def _forest(context: Context, outcome: str, scale: Scale) -> tuple[ForestLine, ...]:
+    study = context.study
+    rows = forest_rows(context, outcome, study.reference, study.primary_visit)
+    pictures = forest_pictures(rows, scale, study.outcomes[outcome].margin)
+    lines = []
+    for row, drawn in zip(rows, pictures, strict=True):
+        assert row.look is not None
+        contrast = context.comparisons.get(outcome, row.look.id)
+        lines.append(
+            ForestLine(
+                contrast=contrast,
+                name=row.label,
+                slot=row.look.slot,
+                picture=Markup(drawn),
+                bars=Markup(bars(contrast.verdict.bars)),
+                n_text=n_text(contrast),
+                reason=row.reason,
+            )
+        )
+    return tuple(lines)
+
+
+def n_text(contrast: Contrast) -> str:
+    """Return how many were measured on both sides."""
+    if contrast.n is None or contrast.n_reference is None:
+        return ""
+    return f"n {count(contrast.n)} against {count(contrast.n_reference)}"
+
+
+def _threshold(outcome: Outcome, mark: object) -> str:
+    assert isinstance(mark, dict)
+    source = f" ({mark['source']})" if mark.get("source") else ""
+    value = number(float(mark["value"]), 0 if float(mark["value"]).is_integer() else 1)
+    name = in_sentence(str(mark.get("name") or "change one person tends to notice"))
+    return f"{value} {outcome.unit}: {name}{source}"
+
+
+def _visit_lines(context: Context, outcome: str) -> list[VisitLine]:
+    study, lines = context.study, []
+    decimals = study.outcomes[outcome].words.decimals
+    for exposure in study.others:
+        for visit in study.visits.values():
+            contrast = context.comparisons.get(outcome, exposure, visit=visit.label)
+            mean = context.means.get(outcome, exposure, visit.label)
+            lines.append(
+                VisitLine(
+                    contrast=contrast,
+                    name=study.name(exposure),
+                    slot=context.slot(exposure),
+                    visit=visit.name,
+                    mean=number(mean.estimate if mean else None, decimals),
+                    n=number(contrast.n, 0),
+                    bars=Markup(bars(contrast.verdict.bars)),
+                )
+            )
+    return lines
+
+
+def _gated(context: Context, outcome: str) -> list[tuple[str, str]]:
+    """Return what is not shown against the reference, each with its reason, once."""
+    study, found = context.study, []
+    for exposure in study.others:
+        for visit in study.visits.values():
+            contrast = context.comparisons.get(outcome, exposure, visit=visit.label)
+            if contrast.verdict.code == "not_shown":
+                found.append((f"{study.name(exposure)}, {visit.phrase}", contrast.verdict.reason))
+    return found
+
+
+def dots(
+    context: Context,
+    rows: Sequence[tuple[str, float | None, float | None, float | None]],
+    scale: Scale,
+) -> list[Markup]:
+    """Paint a dot with its interval a type, without a zero line."""
+    drawn = []
+    for exposure, estimate, low, high in rows:
+        at = None
+        if estimate is not None and low is not None and high is not None:
+            at = Estimate(estimate=estimate, low=low, high=high)
+        drawn.append(
+            Markup(row_picture(context.study.looks[exposure], at, scale, zero=None, caps=3))
+        )
+    return drawn

@@ -1,0 +1,270 @@
+"""Sentences by rule: what was found, said from the verdicts alone.
+
+Titles say what was found. The change that all groups share comes before any difference, worsening
+next to improvement, and no order follows the results. Observational studies say "went with";
+randomised ones "had".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from outcomes.report.comparisons import Comparisons, Contrast
+from outcomes.report.means import Means
+from outcomes.report.study import Outcome, Study
+from outcomes.results.wording import (
+    Code,
+    capitalised,
+    count,
+    counted,
+    in_sentence,
+    listed,
+    number,
+    unit_after,
+)
+
+_COMPARATIVES = frozenset({"a", "an", "less", "more", "lower", "higher", "fewer", "better"})
+HEADLINE_ROLES = ("pain", "mobility", "medication")
+
+
+def noun(outcome: Outcome) -> str:
+    """Return what an outcome is about, such as ``pain`` or ``opioid dose``."""
+    words = outcome.better.split()
+    while words and words[0] in _COMPARATIVES:
+        words.pop(0)
+    return " ".join(words) if words and words != ["scores"] else in_sentence(outcome.name)
+
+
+@dataclass(frozen=True)
+class Narrative:
+    """The sentences of a report."""
+
+    study: Study
+    comparisons: Comparisons
+    means: Means
+
+    @property
+    def verb(self) -> str:
+        """How a difference is said."""
+        return "had" if self.study.randomised else "went with"
+
+    # ---------------------------------------------------------------------------- the answer
+    def headline_contrasts(self) -> list[Contrast]:
+        """Return the declared comparison on each main outcome."""
+        outcomes = self.study.outcomes.values()
+        chosen = [o for role in HEADLINE_ROLES for o in outcomes if o.role == role]
+        chosen = chosen or list(outcomes)
+        return [self.comparisons.get(o.id, self.study.primary_exposure) for o in chosen[:3]]
+
+    def headline(self) -> str:
+        """Return the first sentence of the report."""
+        found: dict[Code, list[Outcome]] = {}
+        for contrast in self.headline_contrasts():
+            found.setdefault(contrast.verdict.code, []).append(contrast.outcome)
+        clauses = [*self._direction_clauses(found), *self._other_clauses(found)]
+        return f"{capitalised('; '.join(clauses))}."
+
+    def _direction_clauses(self, found: dict[Code, list[Outcome]]) -> list[str]:
+        better = listed([o.better for o in found.get("better", [])])
+        worse = listed([o.worse for o in found.get("worse", [])])
+        if not better and not worse:
+            return []
+        than = f"than {self.study.phrase(self.study.reference)} by {self._visit()}"
+        both = f"{better}, but with {worse}" if better and worse else better or worse
+        comma = "," if better and worse else ""
+        return [f"{self.study.name(self.study.primary_exposure)} {self.verb} {both}{comma} {than}"]
+
+    def _other_clauses(self, found: dict[Code, list[Outcome]]) -> list[str]:
+        exposure = self.study.phrase(self.study.primary_exposure)
+        reference = self.study.phrase(self.study.reference)
+        clauses = []
+        same = listed([noun(o) for o in found.get("same", [])])
+        if same:
+            first = not found.get("better") and not found.get("worse")
+            who = f"between {exposure} and {reference} by {self._visit()}" if first else ""
+            clauses.append(f"little or no difference in {same} {who}".rstrip())
+        unsure = listed([noun(o) for o in found.get("uncertain", [])])
+        if unsure:
+            alone = set(found) == {"uncertain"}
+            who = f" {exposure} from {reference}" if alone else ""
+            clauses.append(f"on {unsure} the records cannot tell{who}")
+        hidden = listed(
+            [noun(o) for c in ("not_shown", "not_measured") for o in found.get(c, [])]  # type: ignore[call-overload]
+        )
+        if hidden:
+            clauses.append(f"no difference in {hidden} can be shown")
+        return clauses
+
+    def _visit(self) -> str:
+        return self.study.visits[self.study.primary_visit].phrase
+
+    def dek(self) -> list[str]:
+        """Return the sentences under the headline."""
+        return [s for s in (self._everyone(), *self._counts(), self._caution()) if s]
+
+    def _everyone(self) -> str:
+        outcome = self.study.outcomes[self.study.primary_outcome]
+        means = self.means.at(outcome.id, self.study.primary_visit)
+        gains = [self.means.gain(outcome.id, mean) for mean in means.values()]
+        known = [g for g in gains if g is not None]
+        reference = means.get(self.study.reference)
+        if not known or reference is None:
+            return ""
+        start = number(self.means.starts[outcome.id], outcome.words.decimals)
+        end = number(reference, outcome.words.decimals)
+        course = f"average {noun(outcome)} went from {start} to {end} by {self._visit()}"
+        name = self.study.phrase(self.study.reference)
+        if all(g > 0 for g in known):
+            return f"Every group got better, {name} included: its {course}."
+        improved = counted(sum(g > 0 for g in known))
+        return f"{capitalised(improved)} of {counted(len(known))} groups got better. With {name}, {course}."
+
+    def _counts(self) -> list[str]:
+        others = self.study.others
+        if len(others) < 2:
+            return []
+        better, worse = [], []
+        for contrast in self.headline_contrasts():
+            codes = [self.comparisons.get(contrast.outcome.id, e).verdict.code for e in others]
+            better.append((codes.count("better"), contrast.outcome.better))
+            worse.append((codes.count("worse"), contrast.outcome.worse))
+        said = [_counted_with(better, self.verb, first=True)]
+        if any(n for n, _ in worse):
+            said.append(_counted_with([w for w in worse if w[0]], self.verb))
+        return said[:1] if len(said) == 1 else said
+
+    def _caution(self) -> str:
+        if self.study.randomised:
+            return "Chance assigned the groups. Who stayed to be measured may still differ."
+        return "These are associations in routine care, not proof that a therapy was the cause."
+
+    def meta(self, n_episodes: float | None) -> str:
+        """Return the line about size, follow-up and the declared comparison."""
+        s = self.study
+        last = list(s.visits.values())[-1].phrase
+        size = "" if n_episodes is None else f"{count(n_episodes)} episodes of care, "
+        outcome = noun(s.outcomes[s.primary_outcome])
+        return (
+            f"{capitalised(f'{size}followed to {last}')}. Main comparison fixed in advance: "
+            f"{s.phrase(s.primary_exposure)} against {s.phrase(s.reference)}, {outcome} at "
+            f"{self._visit()}."
+        )
+
+    # ------------------------------------------------------------------------- one outcome
+    def title(self, outcome: str, reference: str, visit: str) -> str:
+        """Return the title of an outcome's section: what was found, by rule."""
+        s = self.study
+        about = s.outcomes[outcome]
+        than = f"than {s.phrase(reference)} at {s.visits[visit].phrase}"
+        others = [e for e in s.exposures if e != reference]
+        made = [self.comparisons.get(outcome, e, reference, visit) for e in others]
+        shown = [c for c in made if c.verdict.shown]
+        if not shown:
+            if any(c.verdict.code == "not_measured" for c in made):
+                return f"{about.name} was not measured at {s.visits[visit].phrase}"
+            return f"{about.name} at {s.visits[visit].phrase}: no difference can be shown"
+        better = [c for c in shown if c.verdict.code == "better"]
+        worse = [c for c in shown if c.verdict.code == "worse"]
+        if not better and not worse:
+            return self._flat_title(about, shown, reference, visit)
+        if len(shown) == 1:
+            words = about.better if better else about.worse
+            return f"{s.name(shown[0].exposure)} {self.verb} {words} {than}"
+        groups = ((better, about.better), (worse, about.worse))
+        parts = [(capitalised(counted(len(g))), words) for g, words in groups if g]
+        first = f"{parts[0][0]} of {counted(len(shown))} types {self.verb} {parts[0][1]} {than}"
+        return (
+            first
+            if len(parts) == 1
+            else f"{first}; {in_sentence(parts[1][0])} {self.verb} {parts[1][1]}"
+        )
+
+    def _flat_title(
+        self, about: Outcome, shown: Sequence[Contrast], reference: str, visit: str
+    ) -> str:
+        other, when = self.study.phrase(reference), self.study.visits[visit].phrase
+        if all(c.verdict.code == "same" for c in shown):
+            return f"Little or no difference in {noun(about)} from {other} at {when}"
+        if len(shown) == 1:
+            return f"Too uncertain to say whether {noun(about)} differed from {other} at {when}"
+        return f"No type stood clearly apart from {other} on {noun(about)} at {when}"
+
+    def shared(self, outcome: str, visit: str) -> list[str]:
+        """Return the sentences on the change that all groups share."""
+        about = self.study.outcomes[outcome]
+        means = self.means.at(outcome, visit)
+        start = self.means.starts.get(outcome)
+        gains = [g for g in (self.means.gain(outcome, m) for m in means.values()) if g is not None]
+        if start is None or not gains:
+            return []
+        d = about.words.decimals
+        spread = (
+            f"between {number(min(means.values()), d)} and {number(max(means.values()), d)}"
+            if len(means) > 1
+            else f"at {number(next(iter(means.values())), d)}"
+        )
+        when = self.study.visits[visit].phrase
+        begun = f"Every group started from an average of {number(start, d)} and stood {spread} at {when}."
+        return [begun, _shared_part(gains)]
+
+    def difference_template(self) -> str:
+        """Return the sentence on the difference; the page fills in the names."""
+        return (
+            "What differs between the groups: for {exposure} against {reference}, {amount}"
+            f" ({self.study.level_text} interval {{interval}})."
+        )
+
+    def difference(self, contrast: Contrast) -> str:
+        """Return the sentence on one difference."""
+        if not contrast.verdict.shown:
+            return self.hidden_template().format(
+                exposure=self.study.phrase(contrast.exposure),
+                reference=self.study.phrase(contrast.reference),
+                reason=self.reason(contrast),
+            )
+        return self.difference_template().format(
+            exposure=self.study.phrase(contrast.exposure),
+            reference=self.study.phrase(contrast.reference),
+            amount=contrast.amount,
+            interval=contrast.interval,
+        )
+
+    def hidden_template(self) -> str:
+        """Return the sentence where nothing can be shown; the page fills in the names."""
+        return "For {exposure} against {reference} no difference is shown: {reason}."
+
+    def reason(self, contrast: Contrast) -> str:
+        """Return why a contrast is not shown."""
+        if contrast.verdict.code == "not_measured":
+            return "not measured at this visit"
+        return contrast.verdict.reason
+
+    def margin_note(self, outcome: Outcome) -> str:
+        """Return what the shaded range of a forest means."""
+        if outcome.margin is None:
+            return "No smallest difference worth having was declared."
+        size = number(outcome.margin, outcome.words.decimals)
+        unit = unit_after(outcome.margin, outcome.unit, outcome.words.decimals)
+        return (
+            f"Shaded: {size} {unit} either way, inside which a difference counts as little or none."
+        )
+
+
+def _shared_part(gains: Sequence[float]) -> str:
+    if min(gains) <= 0:
+        return "Not every group improved."
+    if min(gains) >= 0.5 * max(gains):
+        return "Most of the change is shared by all groups and is not a sign of any one therapy."
+    return "Part of the change is shared by all groups and is not a sign of any one therapy."
+
+
+def _counted_with(parts: Iterable[tuple[int, str]], verb: str, *, first: bool = False) -> str:
+    """Return ``four went with less pain, three with less disability``."""
+    said = []
+    for k, (n, words) in enumerate(parts):
+        link = verb if k == 0 else verb.removeprefix("went ")
+        said.append(f"{counted(n)} {link} {words}")
+    return f"{'Of the types compared with it, ' if first else ''}{listed(said)}.".replace(
+        "it, no ", "it, none "
+    )

@@ -1,0 +1,213 @@
+"""One self-contained page: text, tables, pictures, and the script that lets a reader choose.
+
+The page carries everything it needs. Its content security policy names the hashes of the scripts it
+may run and forbids every request. Plotly's script stands in the page compressed; the page inflates
+it, and runs it only because its hash is named. Without scripts all text, tables and still pictures
+are there.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import os
+import tempfile
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from outcomes.core.errors import UsageError
+from outcomes.report.answer import build_cards
+from outcomes.report.care import build_codelivery, build_components, build_dose
+from outcomes.report.checks import build_checks, build_gate
+from outcomes.report.context import Context, build_context
+from outcomes.report.effects import build_effect
+from outcomes.report.medicines import build_changes, build_use
+from outcomes.report.people import build_baseline, build_completeness, build_flow, n_analysed
+from outcomes.report.safety import build_described, build_harms
+from outcomes.report.script import script_data, to_json
+from outcomes.report.tokens import style_tokens
+from outcomes.results.wording import count, in_sentence
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from outcomes.report.release import Release
+
+Audience = Literal["board", "clinic", "methods"]
+AUDIENCES: Final = get_args(Audience)
+LARGEST: Final = 2_500_000
+"""Bytes that a page may have."""
+
+
+# --------------------------------------------------------------------------------------- the page
+def render_page(release: Release, *, audience: Audience = "clinic") -> str:
+    """Write the page of a release.
+
+    Parameters
+    ----------
+    release : Release
+        Tables that passed the disclosure gate, and the study in words.
+    audience : {"clinic", "board", "methods"}
+        ``board`` is the answer and the harms on one page; ``methods`` is everything, opened.
+
+    Returns
+    -------
+    str
+        A whole HTML document.
+
+    Raises
+    ------
+    UsageError
+        Where the audience is not one of the three.
+    """
+    if audience not in AUDIENCES:
+        raise UsageError(f"audience {audience!r} is not one of {', '.join(AUDIENCES)}.")
+    context = build_context(release)
+    parts = _parts(context, audience)
+    scripts = {} if audience == "board" else _scripts(context)
+    template = _environment().get_template("page.html")
+    return template.render(
+        **parts,
+        **scripts,
+        policy=_policy(scripts),
+        css=_source("page.css"),
+        tokens=style_tokens(context.study),
+    )
+
+
+def write_page(release: Release, path: str | Path, audience: Audience = "clinic") -> Path:
+    """Write the page to a file: under another name first, then renamed.
+
+    Parameters
+    ----------
+    release : Release
+    path : path
+    audience : {"clinic", "board", "methods"}
+
+    Returns
+    -------
+    Path
+        Where the page is.
+    """
+    target = Path(path)
+    text = render_page(release, audience=audience)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        partial.chmod(0o644)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _parts(context: Context, audience: Audience) -> dict[str, Any]:
+    """Return what the template shows."""
+    shared = {
+        "audience": audience,
+        "study": context.study,
+        "raw": context.study.raw,
+        "narrative": context.narrative,
+        "swatch": context.swatch,
+        "cards": build_cards(context),
+        "harms": build_harms(context),
+        "meta": context.narrative.meta(n_analysed(context)),
+        "benefit": build_effect(context, context.study.primary_outcome),
+        "unverified": _unverified(context),
+    }
+    if audience == "board":
+        return shared
+    gate, n_checks = build_gate(context)
+    return {
+        **shared,
+        "flow": build_flow(context),
+        "baseline": build_baseline(context),
+        "completeness": build_completeness(context),
+        "codelivery": build_codelivery(context),
+        "components": build_components(context),
+        "dose": build_dose(context),
+        "effects": [build_effect(context, outcome) for outcome in context.study.outcomes],
+        "use": build_use(context),
+        "changes": build_changes(context),
+        "described": build_described(context, all_visits=audience == "methods"),
+        "checks": build_checks(context),
+        "gate": gate,
+        "gate_checks": n_checks,
+        "problems": context.release.table("problems").to_dict("records"),
+    }
+
+
+def _unverified(context: Context) -> int:
+    """Count the facts that nobody has verified yet."""
+    facts = context.study.raw.get("facts") or []
+    return sum(1 for fact in facts if fact.get("confidence") != "verified")
+
+
+# ------------------------------------------------------------------------- scripts and the policy
+def _scripts(context: Context) -> dict[str, str]:
+    packed, digest = plotly_script()
+    return {
+        "data": to_json(script_data(context)),
+        "plotly": packed,
+        "plotly_hash": digest,
+        "script": _source("page.js"),
+    }
+
+
+@lru_cache(maxsize=1)
+def plotly_script() -> tuple[str, str]:
+    """Return Plotly's script, compressed and as base64, and its hash for the policy."""
+    source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    packed = gzip.compress(source, compresslevel=9, mtime=0)
+    return base64.b64encode(packed).decode("ascii"), _hash(source)
+
+
+def _hash(source: bytes) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(source).digest()).decode('ascii')}"
+
+
+def _policy(scripts: dict[str, str]) -> str:
+    """Return the content security policy: named scripts, no request, no form, no base."""
+    if scripts:
+        own = _hash(scripts["script"].encode("utf-8"))
+        allowed = f"script-src '{own}' '{scripts['plotly_hash']}'"
+    else:
+        allowed = "script-src 'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            allowed,
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "connect-src 'none'",
+            "form-action 'none'",
+            "base-uri 'none'",
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------- templates
+def _source(name: str) -> str:
+    return (files("outcomes.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_source),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = count
+    environment.filters["in_sentence"] = in_sentence
+    return environment

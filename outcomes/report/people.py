@@ -1,0 +1,227 @@
+"""Who was studied: the way from records to analysis, the groups at the start, who stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from outcomes.figures.svg import Scale, dot
+from outcomes.report.comparisons import as_number
+from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
+from outcomes.results.wording import capitalised, number, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIMIT = 0.1
+FLOOR_CHECK = "follow_up"
+
+
+# ------------------------------------------------------------------------------------------ flow
+@dataclass(kw_only=True)
+class Step:
+    """A box of the flow, and the reasons that stand after it."""
+
+    label: str
+    count: Cell
+    reasons: list[tuple[str, Cell]] = field(default_factory=list)
+
+
+def build_flow(context: Context) -> list[Step]:
+    """Return the boxes of the flow diagram in order."""
+    steps: list[Step] = []
+    for row in context.release.table("flow").sort_values("order").to_dict("records"):
+        cell = count_cell(row, "n_episodes")
+        if row["kind"] == "kept" or not steps:
+            steps.append(Step(label=row["label"], count=cell))
+        else:
+            steps[-1].reasons.append((row["label"], cell))
+    return steps
+
+
+def n_analysed(context: Context) -> float | None:
+    """Return how many episodes were compared."""
+    table = context.release.table("completeness")
+    rows = table[table["exposure"].eq("")]
+    return as_number(rows["n_episodes"].iloc[0]) if len(rows) else None
+
+
+# -------------------------------------------------------------------------------------- baseline
+@dataclass(frozen=True, kw_only=True)
+class BaselineRow:
+    """One line of the baseline table: a cell a type, and the largest imbalance."""
+
+    label: str
+    unit: str
+    cells: tuple[tuple[str, Cell], ...]
+    sub: bool
+    before: float | None
+    after: float | None
+    picture: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The baseline table with what balance it shows."""
+
+    rows: tuple[BaselineRow, ...]
+    sizes: tuple[tuple[str, Cell], ...]
+    weighted: bool
+    largest: tuple[str, str]
+    largest_after: str
+    axis_high: float
+
+
+def build_baseline(context: Context) -> Baseline | None:
+    """Return the baseline table, or None where there is none."""
+    table = context.release.table("baseline")
+    if table.empty:
+        return None
+    smd = _largest_smd(context)
+    weighted = any(after is not None for _, after, _ in smd.values())
+    top = max([abs(b) for b, _, _ in smd.values() if b is not None] + [3 * LIMIT])
+    scale = Scale(low=0.0, high=1.05 * top)
+    rows = tuple(_baseline_rows(context, table, smd, scale))
+    found = max(smd.values(), key=lambda v: abs(v[0] or 0.0), default=(None, None, ""))
+    after = max((abs(a) for _, a, _ in smd.values() if a is not None), default=None)
+    return Baseline(
+        rows=rows,
+        sizes=_sizes(context),
+        weighted=weighted,
+        largest=(number(abs(found[0]), 2) if found[0] is not None else "", found[2]),
+        largest_after="" if after is None else number(after, 2),
+        axis_high=top,
+    )
+
+
+def _sizes(context: Context) -> tuple[tuple[str, Cell], ...]:
+    table = context.release.table("completeness").drop_duplicates("exposure")
+    found = {r["exposure"]: count_cell(r, "n_episodes") for r in table.to_dict("records")}
+    return tuple((e, found.get(e, Cell())) for e in context.study.exposures)
+
+
+def _largest_smd(context: Context) -> dict[tuple[str, str], tuple[float | None, float | None, str]]:
+    """Return the largest difference from the reference by variable and level, signed away."""
+    found: dict[tuple[str, str], tuple[float | None, float | None, str]] = {}
+    for row in context.release.table("balance").to_dict("records"):
+        key = (row["variable"], row["level"])
+        before, after = as_number(row["smd"]), as_number(row["smd_weighted"])
+        old = found.get(key, (None, None, ""))
+        name = f"{row['label']}, {context.study.phrase(row['exposure'])}"
+        larger = before is not None and abs(before) > abs(old[0] or 0.0)
+        found[key] = (
+            abs(before) if larger and before is not None else old[0],
+            max((abs(v) for v in (after, old[1]) if v is not None), default=None),
+            name if larger else old[2],
+        )
+    return found
+
+
+def _baseline_rows(
+    context: Context,
+    table: pd.DataFrame,
+    smd: dict[tuple[str, str], tuple[float | None, float | None, str]],
+    scale: Scale,
+) -> Iterator[BaselineRow]:
+    for (variable, level), part in table.groupby(["variable", "level"], sort=False):
+        rows = {r["exposure"]: r for r in part.to_dict("records")}
+        first: dict[Any, Any] = part.iloc[0].to_dict()
+        cells = tuple(
+            (e, value_cell(rows[e]) if e in rows else Cell()) for e in context.study.exposures
+        )
+        before, after, _ = smd.get((str(variable), str(level)), (None, None, ""))
+        yes = str(level) in ("", "yes")
+        name = first["label"] if yes else capitalised(str(level).replace("_", " "))
+        yield BaselineRow(
+            label=name if yes else f"{first['label']}: {name.lower()}",
+            unit=first["unit"],
+            cells=cells,
+            sub=not yes,
+            before=before,
+            after=after,
+            picture=Markup(_balance_picture(before, after, scale)),
+        )
+
+
+def _balance_picture(before: float | None, after: float | None, scale: Scale) -> str:
+    """Paint a ring before and a dot after adjustment, beside the limit."""
+    if before is None:
+        return ""
+    limit = scale.place(LIMIT)
+    x = scale.place(before)
+    parts = [f'<line class="lim" x1="{limit:g}%" x2="{limit:g}%" y1="0" y2="100%"/>']
+    if after is not None:
+        y = scale.place(after)
+        parts.append(f'<line class="q1" x1="{y:g}%" x2="{x:g}%" y1="50%" y2="50%"/>')
+        parts.append(dot(y).replace('r="4.4"', 'r="3.8"'))
+    parts.append(f'<circle cx="{x:g}%" cy="50%" r="3.8" class="ring"/>')
+    return (
+        '<svg class="kink" width="100%" height="16" aria-hidden="true" focusable="false">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+# ---------------------------------------------------------------------------------- completeness
+@dataclass(frozen=True, kw_only=True)
+class Heat:
+    """A cell of the completeness matrix: its tint in percent, and whether under the floor."""
+
+    text: str
+    tint: int
+    low: bool
+    planned: bool
+    hidden: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completeness:
+    """Who was still measured: outcomes with the same pattern share their columns."""
+
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[tuple[str, tuple[Heat, ...]], ...]
+    floor: str
+
+
+def build_completeness(context: Context) -> Completeness | None:
+    """Return the matrix of types by outcomes and visits."""
+    table = context.release.table("completeness")
+    rows = {(r["outcome"], r["visit"], r["exposure"]): r for r in table.to_dict("records")}
+    visits = [v.label for v in context.study.visits.values()]
+    outcomes = [o for o in context.study.outcomes if any(k[0] == o for k in rows)]
+    if not outcomes:
+        return None
+    floor = _floor(context)
+    ticks = tuple(context.study.visits[v].tick for v in visits)
+    lines = tuple(
+        (e, tuple(_heat(rows.get((o, v, e)), floor) for o in outcomes for v in visits))
+        for e in context.study.exposures
+    )
+    return Completeness(
+        groups=tuple((context.study.outcomes[o].name, ticks) for o in outcomes),
+        rows=lines,
+        floor="" if floor is None else percent(floor),
+    )
+
+
+def _floor(context: Context) -> float | None:
+    gate = context.release.table("gate")
+    limits = gate.loc[gate["check"].eq(FLOOR_CHECK), "limit"].dropna()
+    return float(limits.iloc[0]) if len(limits) else None
+
+
+def _heat(row: dict[Any, Any] | None, floor: float | None) -> Heat:
+    if row is None or as_number(row["planned"]) == 0:
+        return Heat(text="", tint=0, low=False, planned=False)
+    share = as_number(row["share"])
+    if share is None:
+        hidden = bool(row.get("suppressed"))
+        return Heat(text="" if hidden else "–", tint=0, low=False, planned=True, hidden=hidden)
+    low = floor is not None and share < floor
+    text = number(100 * share, 0)
+    return Heat(text=text, tint=0 if low else round(42 * share), low=low, planned=True)
+
+
+__all__ = ["HIDDEN", "build_baseline", "build_completeness", "build_flow", "n_analysed"]

@@ -1,0 +1,153 @@
+"""Shares of people who improved by a threshold or more, and who got worse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from outcomes.figures.responder import CURVE_FROM, SHARES, Share
+from outcomes.figures.svg import Estimate, axis_picture, row_picture
+from outcomes.report.comparisons import Row, as_number, read_row
+from outcomes.report.context import Context
+from outcomes.results.wording import estimate_text, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BESIDE = ("observed-only", "missing-is-failure")
+"""Methods that stand beside the main one, never in its place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One question about people: a code, a threshold, and its words."""
+
+    code: str
+    threshold: float | None
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareLine:
+    """One type of the list of dots."""
+
+    name: str
+    slot: int
+    text: str
+    picture: Markup
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Responders:
+    """The list of dots in its default state, and what can be chosen instead."""
+
+    keys: tuple[Key, ...]
+    chosen: int
+    lines: tuple[ShareLine, ...]
+    axis: Markup
+    curve: bool
+    shares: dict[tuple[str, int, str], Share]
+
+
+def build_responders(context: Context, outcome: str) -> Responders | None:
+    """Return the shares of an outcome, or None where there are none."""
+    table = main_shares(context.release.table("responders"))
+    table = table[table["outcome"].eq(outcome)]
+    if table.empty:
+        return None
+    keys = _keys(context, outcome, table)
+    shares = _shares(context, table, keys)
+    chosen = _declared(context, outcome, keys)
+    lines = tuple(
+        _line(context, e, shares.get((context.study.primary_visit, chosen, e)))
+        for e in context.study.exposures
+    )
+    return Responders(
+        keys=keys,
+        chosen=chosen,
+        lines=lines,
+        axis=Markup(axis_picture(SHARES, share=True)),
+        curve=sum(k.code == "" and k.threshold is not None for k in keys) >= CURVE_FROM,
+        shares=shares,
+    )
+
+
+def main_shares(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares of the main analysis: the method that assumes what the means assume."""
+    rows = table[table["scale"].eq("risk") & table["subgroup"].eq("")]
+    if rows["analysis_id"].eq("primary").any():
+        rows = rows[rows["analysis_id"].eq("primary")]
+    main = rows[~rows["method"].isin(BESIDE)]
+    return main if len(main) else rows
+
+
+def _code(row: dict[Any, Any]) -> str:
+    """Return what an estimand asks when it is not reaching the threshold."""
+    estimand = str(row["estimand"])
+    return estimand if estimand.startswith("worse") or estimand.endswith("worse") else ""
+
+
+def _keys(context: Context, outcome: str, table: pd.DataFrame) -> tuple[Key, ...]:
+    about = context.study.outcomes[outcome]
+    found: dict[tuple[str, float | None], Key] = {}
+    for row in table.to_dict("records"):
+        threshold, code, unit = as_number(row["threshold"]), _code(row), str(row["unit"])
+        if (code, threshold) in found:
+            continue
+        size = "" if threshold is None else number(abs(threshold), 0 if threshold % 1 == 0 else 1)
+        measured = "%" if unit in ("percent", "%") else about.unit
+        better = "worse" if code or (threshold or 0) < 0 else "better"
+        label = f"{size} {measured} or more {better}".strip() if size else str(row["estimand"])
+        if threshold == 0:
+            label = "no worse than at the start"
+        found[code, threshold] = Key(code=code, threshold=threshold, label=label)
+    return tuple(sorted(found.values(), key=lambda k: (k.code, k.threshold or 0.0)))
+
+
+def _declared(context: Context, outcome: str, keys: tuple[Key, ...]) -> int:
+    marks = [t.get("value") for t in context.study.outcomes[outcome].thresholds]
+    for place, key in enumerate(keys):
+        if not key.code and key.threshold in marks:
+            return place
+    positive = [p for p, k in enumerate(keys) if not k.code and (k.threshold or 0) > 0]
+    return positive[0] if positive else 0
+
+
+def _shares(
+    context: Context, table: pd.DataFrame, keys: tuple[Key, ...]
+) -> dict[tuple[str, int, str], Share]:
+    places = {(k.code, k.threshold): p for p, k in enumerate(keys)}
+    shares = {}
+    hidden = context.study.hidden_text
+    for record in table.to_dict("records"):
+        row = read_row(record, hidden)
+        place = places[_code(record), as_number(record["threshold"])]
+        shares[record["visit"], place, record["level"]] = _share(row)
+    return shares
+
+
+def _share(row: Row) -> Share:
+    if row.estimate is None or row.low is None or row.high is None:
+        return Share(estimate=None, low=None, high=None, text=row.reason)
+    words = estimate_text(100 * row.estimate, 100 * row.low, 100 * row.high, 0)
+    return Share(estimate=row.estimate, low=row.low, high=row.high, text=words)
+
+
+def _line(context: Context, exposure: str, share: Share | None) -> ShareLine:
+    look = context.study.looks[exposure]
+    at, words, reason = None, "", "not estimated"
+    if share is not None:
+        words, reason = share.text, share.text
+        if share.estimate is not None and share.low is not None and share.high is not None:
+            at = Estimate(estimate=share.estimate, low=share.low, high=share.high)
+    drawn = row_picture(look, at, SHARES, zero=None, caps=3)
+    return ShareLine(
+        name=look.name,
+        slot=look.slot,
+        text=words if at else "",
+        picture=Markup(drawn),
+        reason="" if at else reason,
+    )

@@ -1,0 +1,209 @@
+"""Harms on the same rows as the benefit, and the outcomes that are described, not compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from outcomes.figures.svg import Estimate, Scale, axis_picture, row_picture
+from outcomes.figures.theme import nice_ticks
+from outcomes.report.comparisons import as_number
+from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
+from outcomes.results.wording import capitalised, count, estimate_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST = 3
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmCell:
+    """One rate: words and picture, or the reason why there is none."""
+
+    text: str
+    picture: Markup
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmPanel:
+    """One event: a cell a type, on one axis."""
+
+    event: str
+    label: str
+    unit: str
+    cells: tuple[tuple[str, HarmCell], ...]
+    axis: Markup
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmRow:
+    """One row of the table of all harms."""
+
+    label: str
+    severity: str
+    unit: str
+    exposure: str
+    events: Cell
+    episodes: Cell
+    denominator: Cell
+    rate: str
+    hidden: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Harms:
+    """Panels of the commonest events, the table of all, and one sentence on serious events."""
+
+    panels: tuple[HarmPanel, ...]
+    rows: tuple[HarmRow, ...]
+    serious: str
+
+
+def build_harms(context: Context) -> Harms | None:
+    """Return harms, or None where none were recorded."""
+    table = context.release.table("harms")
+    if table.empty:
+        return None
+    anywhere = table[table["severity"].eq("any")]
+    events = list(dict.fromkeys(anywhere["event"]))
+    shown = [e for e in events if anywhere.loc[anywhere["event"].eq(e), "rate"].notna().any()]
+    typed = [e for e in shown if _typed(anywhere, e)] or shown
+    panels = tuple(_panel(context, anywhere[anywhere["event"].eq(e)]) for e in typed[:MOST])
+    rows = tuple(_row(r) for r in table.to_dict("records"))
+    return Harms(panels=panels, rows=rows, serious=_serious(anywhere))
+
+
+def _typed(table: pd.DataFrame, event: str) -> bool:
+    """Whether any single type has a rate that may be shown."""
+    rows = table[table["event"].eq(event) & table["exposure"].ne("")]
+    return bool(rows["rate"].notna().any())
+
+
+def _panel(context: Context, table: pd.DataFrame) -> HarmPanel:
+    rows = {r["exposure"]: r for r in table.to_dict("records")}
+    highs = [as_number(r["conf_high"]) for e, r in rows.items() if e]
+    top = max([h for h in highs if h is not None] + [1e-9])
+    scale = Scale(low=0.0, high=1.04 * top, ticks=tuple(nice_ticks(0.0, top, 4)))
+    first: dict[Any, Any] = table.iloc[0].to_dict()
+    cells = tuple((e, _harm_cell(context, e, rows.get(e), scale)) for e in context.study.exposures)
+    return HarmPanel(
+        event=first["event"],
+        label=first["label"],
+        unit=first["rate_unit"],
+        cells=cells,
+        axis=Markup(axis_picture(scale)),
+    )
+
+
+def _harm_cell(
+    context: Context, exposure: str, row: dict[Any, Any] | None, scale: Scale
+) -> HarmCell:
+    look = context.study.looks[exposure]
+    empty = Markup(row_picture(look, None, scale, zero=0.0))
+    if row is None:
+        return HarmCell(text="", picture=empty, reason="not counted")
+    rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
+    if rate is None or low is None or high is None:
+        reason = context.study.hidden_text if row.get("suppressed") else "nothing to count against"
+        return HarmCell(text="", picture=empty, reason=reason)
+    at = Estimate(estimate=rate, low=low, high=high)
+    drawn = row_picture(look, at, scale, caps=3)
+    return HarmCell(text=estimate_text(rate, low, high), picture=Markup(drawn), reason="")
+
+
+def _row(row: dict[Any, Any]) -> HarmRow:
+    rate = as_number(row["rate"])
+    low, high = as_number(row["conf_low"]), as_number(row["conf_high"])
+    return HarmRow(
+        label=row["label"],
+        severity=row["severity"],
+        unit=row["rate_unit"],
+        exposure=row["exposure"],
+        events=count_cell(row, "n_events"),
+        episodes=count_cell(row, "n_episodes"),
+        denominator=count_cell(row, "denominator"),
+        rate="" if rate is None else estimate_text(rate, low, high),
+        hidden=rate is None and bool(row.get("suppressed")),
+    )
+
+
+def _serious(table: pd.DataFrame) -> str:
+    """Say how many serious events there were in all."""
+    rows = table[table["event"].eq("serious_adverse_event") & table["exposure"].eq("")]
+    n = as_number(rows["n_events"].iloc[0]) if len(rows) else None
+    base = as_number(rows["denominator"].iloc[0]) if len(rows) else None
+    if n is None:
+        return "Serious events over all types: too few to show, or not recorded."
+    unit = str(rows["rate_unit"].iloc[0]).rsplit(" ", 1)[-1]
+    against = "" if base is None else f" in {count(base)} {unit}"
+    return f"{capitalised(count(n))} serious events{against} over all types."
+
+
+# ------------------------------------------------------------------------------------- described
+@dataclass(frozen=True, kw_only=True)
+class DescribedRow:
+    """One measure at one visit: a cell a type."""
+
+    label: str
+    visit: str
+    unit: str
+    cells: tuple[tuple[str, Cell], ...]
+    everyone: Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """The measures under one heading."""
+
+    name: str
+    rows: tuple[DescribedRow, ...]
+    n_measures: int
+
+
+def build_described(context: Context, *, all_visits: bool = False) -> list[Domain]:
+    """Return the other outcomes by heading.
+
+    Without ``all_visits`` only time zero, the primary visit and measures without a visit are
+    listed; the released table holds the others.
+    """
+    table = context.release.table("described")
+    keep = ("", BASELINE, context.study.primary_visit)
+    domains: dict[str, list[DescribedRow]] = {}
+    keys = ["domain", "measure", "label", "visit", "statistic", "unit"]
+    for key, part in table.groupby(keys, sort=False):
+        domain, _, label, visit, statistic, unit = (str(k) for k in key)
+        if not all_visits and visit not in keep:
+            continue
+        rows = {r["exposure"]: r for r in part.to_dict("records")}
+        cells = tuple((e, _described_cell(rows.get(e))) for e in context.study.exposures)
+        row = DescribedRow(
+            label=label,
+            visit=_visit_name(context, visit),
+            unit=unit if statistic != "share" else "",
+            cells=cells,
+            everyone=_described_cell(rows.get("")),
+        )
+        domains.setdefault(domain, []).append(row)
+    return [
+        Domain(name=name, rows=tuple(rows), n_measures=len({r.label for r in rows}))
+        for name, rows in domains.items()
+    ]
+
+
+def _described_cell(row: dict[Any, Any] | None) -> Cell:
+    return Cell() if row is None else value_cell(row)
+
+
+def _visit_name(context: Context, visit: str) -> str:
+    if visit == BASELINE:
+        return "time zero"
+    found = context.study.visits.get(visit)
+    return found.phrase if found else visit
+
+
+__all__ = ["HIDDEN", "Domain", "Harms", "build_described", "build_harms"]

@@ -1,0 +1,52 @@
+"""The colours of a study as CSS: tokens for light, dark and paper, and a class for each type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from outcomes.figures.theme import DARK, LIGHT
+from outcomes.report.study import Study
+
+
+def style_tokens(study: Study) -> str:
+    """Return the style rules that depend on the study's types.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    str
+        CSS; it holds colours and places only, never a label.
+    """
+    light = _variables(LIGHT) + "".join(
+        f"--c{k.slot}:{k.hue.mark};--x{k.slot}:{k.hue.text};" for k in study.looks.values()
+    )
+    dark = _variables(DARK) + "".join(
+        f"--c{k.slot}:{k.hue.dark};--x{k.slot}:{k.hue.dark};" for k in study.looks.values()
+    )
+    slots = "".join(
+        f".k{k.slot}{{--k:var(--c{k.slot})}}.kt{k.slot},svg .kt{k.slot}"
+        f"{{color:var(--x{k.slot});fill:var(--x{k.slot})}}"
+        for k in study.looks.values()
+    )
+    return _joined(light, dark, slots)
+
+
+def _joined(light: str, dark: str, slots: str) -> str:
+    paper = "--paper:#ffffff;--card:#ffffff;"
+    return "\n".join(
+        (
+            f":root{{color-scheme:light;{light}}}",
+            f":root[data-theme=dark]{{color-scheme:dark;{dark}}}",
+            "@media screen and (prefers-color-scheme:dark){"
+            f":root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}",
+            f"@media print{{:root,:root[data-theme]{{color-scheme:light;{light}{paper}}}}}",
+            slots,
+        )
+    )
+
+
+def _variables(tokens: Mapping[str, str]) -> str:
+    return "".join(f"--{name}:{colour};" for name, colour in tokens.items())
