@@ -9,7 +9,7 @@ Numeric columns are nullable floats or integers; text that does not apply is the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from outcomes.core.contract import Column, Kind, Table
 
@@ -312,7 +312,7 @@ def build_table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, object]]) 
     unknown = [column for column in frame.columns if column not in table]
     if unknown:
         raise ValueError(f"table {name!r} declares no column {', '.join(map(repr, unknown))}")
-    built = {}
+    built: dict[str, Any] = {}
     for column in table.columns:
         text = column.kind not in _DTYPES
         series = frame.get(
@@ -323,5 +323,5 @@ def build_table(name: str, rows: pd.DataFrame | Iterable[Mapping[str, object]]) 
         elif column.kind == "number":
             built[column.name] = pd.to_numeric(series).astype("float64")
         else:
-            built[column.name] = series.astype(_DTYPES[column.kind])
+            built[column.name] = series.astype(pd.api.types.pandas_dtype(_DTYPES[column.kind]))
     return pd.DataFrame(built).reset_index(drop=True)
