@@ -54,7 +54,7 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
-    heavy = "pandas, numpy, scipy, duckdb, plotly, statsmodels, pingouin, formulaic".split(", ")
+    heavy = ["pandas", "numpy", "scipy", "duckdb", "plotly", "statsmodels", "pingouin", "formulaic"]
     code = (
         "import sys, outcomes, outcomes.cli;"
         f"print([name for name in {heavy} if name in sys.modules])"
@@ -83,7 +83,18 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_make_targets_are_the_promised_ones() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
-    promised = "help setup demo test quick bench simulation docs notebook clean".split()
+    promised = [
+        "help",
+        "setup",
+        "demo",
+        "test",
+        "quick",
+        "bench",
+        "simulation",
+        "docs",
+        "notebook",
+        "clean",
+    ]
     assert set(promised) <= targets
 
 
