@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.mmrm [--largest N] [--peers N]``. Every cell is a process of its own, started
 from a Parquet file; reading that file is measured by itself as the floor. Peers are statsmodels'
-OLS (no correlation at all), GEE and MixedLM with random visits; they run up to ``--peers`` patients.
+OLS (no correlation at all), GEE and MixedLM with random visits, up to ``--peers`` patients.
 """
 
 from __future__ import annotations

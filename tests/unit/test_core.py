@@ -48,9 +48,14 @@ def test_interrupted_work_leaves_the_old_folder(tmp_path: Path) -> None:
     target = tmp_path / "results"
     with replaced_folder(target) as partial:
         (partial / "manifest.json").write_text("old")
-    with pytest.raises(KeyboardInterrupt), replaced_folder(target) as partial:
-        (partial / "manifest.json").write_text("new")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replaced_folder(target) as partial:
+            (partial / "manifest.json").write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert (target / "manifest.json").read_text() == "old"
     assert names(tmp_path) == ["results"]
 
