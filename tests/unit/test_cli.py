@@ -1,0 +1,142 @@
+"""The command line: exit codes, places, and what goes to which stream."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from outcomes import __version__
+from outcomes.core.errors import ExitCode
+
+STUDY = """
+schema = 1
+id = "tiny"
+[records]
+path = "records"
+[exposure]
+reference = "usual_care"
+primary = "exercise"
+[primary]
+outcome = "pain"
+visit = "week_12"
+"""
+
+
+def outcomes(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "outcomes", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Return a folder with a study whose records have two scores and no one to compare."""
+    folder = tmp_path / "records"
+    folder.mkdir()
+    (tmp_path / "study.toml").write_text(STUDY)
+    (folder / "episodes.csv").write_text("episode_id,patient_id,body_region\n1,1,low_back\n")
+    (folder / "assessments.csv").write_text(
+        "episode_id,day,instrument,score\n1,0,nprs,6\n1,84,nprs,4\n"
+    )
+    return tmp_path
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert outcomes("--version", cwd=tmp_path).stdout == f"outcomes {__version__}\n"
+    helped = outcomes("--help", cwd=tmp_path)
+    assert helped.returncode == ExitCode.FINE
+    for command in ("demo", "synthesize", "init", "check", "run", "report", "check-report"):
+        assert command in helped.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["run"],
+        ["run", ".", "--engine", "abacus"],
+        ["demo", "--episodes", "3"],
+        ["check-report", "missing.html"],
+        ["report", "."],
+        ["catalog", "instruments", "no_such_thing"],
+        ["init", "here", "--records", "nowhere"],
+    ],
+)
+def test_wrong_use_ends_with_2(arguments: list[str], tmp_path: Path) -> None:
+    done = outcomes(*arguments, cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert done.stdout == ""
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_study_ends_with_3(tmp_path: Path) -> None:
+    done = outcomes("run", tmp_path, cwd=tmp_path)
+    assert done.returncode == ExitCode.SPEC
+    assert "study.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_all_faults_of_a_study_at_once(study: Path) -> None:
+    text = STUDY.replace("week_12", "week_13").replace("exercise", "exercize")
+    (study / "study.toml").write_text(text)
+    done = outcomes("check", study, cwd=study)
+    assert done.returncode == ExitCode.SPEC
+    assert "week_13" in done.stderr
+    assert "exercize" in done.stderr
+
+
+def test_unusable_records_end_with_4(study: Path) -> None:
+    (study / "records" / "assessments.csv").unlink()
+    done = outcomes("run", study, "--quiet", cwd=study)
+    assert done.returncode == ExitCode.RECORDS
+    assert "assessments" in done.stderr
+    assert not (study / "results").exists()
+
+
+def test_a_primary_without_groups_ends_with_5(study: Path) -> None:
+    done = outcomes("run", study, "--quiet", cwd=study)
+    assert done.returncode == ExitCode.ESTIMATION, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (study / "results").exists()
+    assert [path.name for path in study.iterdir() if path.name.startswith(".")] == []
+
+
+def test_foreign_results_folder_is_left_alone(study: Path) -> None:
+    (study / "results").mkdir()
+    (study / "results" / "thesis.txt").write_text("years of work")
+    done = outcomes("run", study, cwd=study)
+    assert done.returncode == ExitCode.USAGE
+    assert (study / "results" / "thesis.txt").exists()
+
+
+def test_check_lists_problems_as_json(study: Path) -> None:
+    with (study / "records" / "assessments.csv").open("a") as handle:
+        handle.write("1,85,nprs,77\n")
+    done = outcomes("check", study, "--json", "--quiet", cwd=study)
+    assert done.returncode == ExitCode.RECORDS
+    problems = json.loads(done.stdout)
+    wrong = [one for one in problems if one["column"] == "score"]
+    assert wrong
+    assert wrong[0]["rows"] == [3]
+    assert "77" not in done.stdout.replace('"count"', "")
+
+
+@pytest.mark.parametrize("kind", ["instruments", "interventions", "medications"])
+def test_catalog_lists_every_part(kind: str, tmp_path: Path) -> None:
+    listed = json.loads(outcomes("catalog", kind, "--json", cwd=tmp_path).stdout)
+    assert len(listed) > 50
+    assert all(row["confidence"] in ("verified", "memory") for row in listed)
+    one = outcomes("catalog", kind, listed[0]["id"], cwd=tmp_path)
+    assert "sources:" in one.stdout
+    assert one.returncode == ExitCode.FINE
