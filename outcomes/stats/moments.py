@@ -1,0 +1,345 @@
+r"""Sufficient statistics of the mixed model for repeated measures.
+
+Method
+------
+Subject i is one wide row :math:`u_i = (1, z_i, y_{i1}, \dots, y_{iT})`, columns shifted and scaled
+by the :class:`~outcomes.stats.layout.Layout`, unseen responses set to zero. Subjects with the same
+seen visits, covariance group and cluster form a *cell*. With weights :math:`w_{ia}` of subject i at
+visit a, a cell keeps
+
+.. math:: G^{ab} = \sum_i \sqrt{w_{ia} w_{ib}} \, u_i u_i', \quad a \le b,
+
+with :math:`n`, :math:`\sum_i w_i` and :math:`\sum_i \sum_a \log w_{ia}` over the seen visits. These
+determine the likelihood of a model in which the design row at visit t is a fixed linear function of
+:math:`z_i` and :math:`V_i = W_i^{-1/2} \Sigma W_i^{-1/2}` [1]_. Where the weights of a subject are
+the same at every visit, all blocks of a cell are equal and one is stored.
+
+The pass over the rows costs :math:`O(n (1 + q + T)^2)`; afterwards only the number of cells
+matters. Moments of disjoint sets of subjects add, and a part can be taken away again.
+
+References
+----------
+.. [1] Anderson TW. An Introduction to Multivariate Statistical Analysis, 3rd ed. Wiley 2003,
+   section 4.5 (patterned observations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.core.errors import UsageError
+from outcomes.stats.layout import Layout, choose_layout
+from outcomes.stats.moments_file import pack, unpack
+
+__all__ = ["Layout", "Moments", "accumulate", "choose_layout"]
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_ARRAYS = ("cluster", "group", "pattern", "count", "weight", "log_weight", "products")
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moments:
+    """Sums over subjects by cell, in order of cluster, group, pattern.
+
+    Attributes
+    ----------
+    layout : Layout
+    cluster, group, pattern : (K,) integer arrays
+        Keys of the cells. Bit t of a pattern is set where visit t is seen.
+    count : (K,) integer array
+        Subjects.
+    weight, log_weight : (K,) arrays
+        Sum of the subjects' weights (their mean over the seen visits), and of the logarithms.
+    products : (K, B, D, D) array
+        ``G`` above, D = 1 + q + T; B is 1, or T (T + 1) / 2 visit pairs (a, b) with a <= b.
+    """
+
+    layout: Layout
+    cluster: Integers
+    group: Integers
+    pattern: Integers
+    count: Integers
+    weight: Array
+    log_weight: Array
+    products: Array
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(K, T): which visits a cell has."""
+        return _seen(self.pattern, self.layout.n_visits)
+
+    @property
+    def n_cells(self) -> int:
+        """K."""
+        return self.pattern.size
+
+    @property
+    def n_subjects(self) -> int:
+        """Subjects with at least one seen visit."""
+        return int(self.count.sum())
+
+    @property
+    def n_observations(self) -> int:
+        """Seen responses."""
+        return int(self.count @ self.seen.sum(axis=1))
+
+    @property
+    def patterns(self) -> dict[tuple[bool, ...], int]:
+        """Subjects by pattern of seen visits, the most frequent first."""
+        keys, where = np.unique(self.pattern, return_inverse=True)
+        counts = np.bincount(where, weights=self.count, minlength=keys.size).astype(int)
+        order = np.argsort(-counts, kind="stable")
+        rows = _seen(keys, self.layout.n_visits)
+        return {tuple(bool(b) for b in rows[k]): int(counts[k]) for k in order}
+
+    @property
+    def clusters(self) -> Integers:
+        """Keys of the clusters, ascending."""
+        return np.unique(self.cluster)
+
+    @property
+    def varies_by_visit(self) -> bool:
+        """Whether blocks are kept by visit pair."""
+        return bool(self.products.shape[1] > 1)
+
+    def select(self, clusters: Iterable[int]) -> Moments:
+        """The subjects of these clusters."""
+        return self._take(np.isin(self.cluster, np.fromiter(clusters, dtype=np.int64)))
+
+    def without(self, clusters: Iterable[int]) -> Moments:
+        """All but the subjects of these clusters."""
+        return self._take(~np.isin(self.cluster, np.fromiter(clusters, dtype=np.int64)))
+
+    def total(self) -> Moments:
+        """Sum over clusters; every cell then has cluster 0."""
+        if not self.cluster.any():
+            return self
+        return _merge(replace(self, cluster=np.zeros_like(self.cluster)))
+
+    def __add__(self, other: Moments) -> Moments:
+        return _merge(_join(self, other, 1))
+
+    def __sub__(self, other: Moments) -> Moments:
+        """Take away subjects that are part of these moments."""
+        left = _merge(_join(self, other, -1))
+        if (left.count < 0).any():
+            raise UsageError("Only moments of subjects that are part of these can be taken away.")
+        return left._take(left.count > 0)
+
+    def to_bytes(self) -> bytes:
+        """Versioned, platform-independent bytes; see :mod:`outcomes.stats.moments_file`."""
+        return pack(self.layout, {name: getattr(self, name) for name in _ARRAYS})
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Moments:
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises
+        ------
+        UsageError
+            Where the bytes are not moments, are of another version, or are damaged.
+        """
+        layout, arrays = unpack(data)
+        return Moments(layout=layout, **arrays)
+
+    def _take(self, cells: npt.NDArray[np.bool_]) -> Moments:
+        return replace(self, **{name: getattr(self, name)[cells] for name in _ARRAYS})
+
+
+def accumulate(
+    layout: Layout,
+    z: Array,
+    y: Array,
+    *,
+    group: npt.ArrayLike | None = None,
+    cluster: npt.ArrayLike | None = None,
+    weights: Array | None = None,
+) -> Moments:
+    """One pass over wide rows.
+
+    Parameters
+    ----------
+    z : (n, q) array
+        Finite. A covariate that changes over time is one column a visit; its value at an unseen
+        visit takes no part and may be any finite number.
+    y : (n, T) array
+        NaN where unseen. Subjects without a seen visit are left out.
+    group : (n,) array of int, optional
+        Codes into ``layout.groups``.
+    cluster : (n,) array of int, optional
+        Keys by which sums are kept apart, such as clinics.
+    weights : (n,) or (n, T) array, optional
+        Positive; of a subject, or of each of its visits.
+    """
+    n = z.shape[0]
+    _check_rows(layout, z, y)
+    seen = ~np.isnan(y)
+    keys = np.column_stack(
+        [_codes(cluster, n), _codes(group, n), seen @ (1 << np.arange(layout.n_visits))]
+    )
+    if n and not 0 <= keys[:, 1].min() <= keys[:, 1].max() < len(layout.groups):
+        raise UsageError(f"Group codes must be from 0 to {len(layout.groups) - 1}.")
+    by_visit = _weights_by_visit(weights, seen)
+    n_visits = layout.n_visits
+    pairs = [(a, b) for a in range(n_visits) for b in range(a, n_visits)]
+    blocks = 1 if by_visit is None or by_visit.shape[1] == 1 else len(pairs)
+    cells = list(_cells(keys))
+    moments = _empty(layout, np.array([keys[rows[0]] for rows in cells], dtype=np.int64), blocks)
+    for k, rows in enumerate(cells):
+        used = np.flatnonzero(seen[rows[0]])
+        moments.count[k] = rows.size
+        moments.weight[k], moments.log_weight[k] = _weight_sums(by_visit, rows, used)
+        for part in np.split(rows, range(_ROWS_AT_ONCE, rows.size, _ROWS_AT_ONCE)):
+            wide = _wide_rows(layout, z[part], y[part], used)
+            _add_products(moments.products[k], wide, by_visit, part, used, pairs)
+    return moments
+
+
+def _check_rows(layout: Layout, z: Array, y: Array) -> None:
+    if z.shape[1:] != (layout.n_columns,) or y.shape != (z.shape[0], layout.n_visits):
+        raise UsageError(
+            f"The rows have {z.shape[1]} columns and {y.shape[1]} visits; the layout has "
+            f"{layout.n_columns} and {layout.n_visits}."
+        )
+    if not np.isfinite(z).all() or np.isinf(y).any():
+        raise UsageError(
+            "Baseline columns must be finite, and the response finite or missing: code a missing "
+            "covariate by an indicator first."
+        )
+
+
+def _codes(values: npt.ArrayLike | None, n: int) -> Integers:
+    codes = np.zeros(n) if values is None else np.asarray(values)
+    if codes.shape != (n,):
+        raise UsageError(f"Groups and clusters need one code for each of the {n} subjects.")
+    return codes.astype(np.int64)
+
+
+def _weights_by_visit(weights: Array | None, seen: npt.NDArray[np.bool_]) -> Array | None:
+    """None, (n, 1) where each subject's weight is constant, or (n, T) with ones where unseen."""
+    if weights is None:
+        return None
+    if weights.shape not in {(seen.shape[0],), seen.shape}:
+        raise UsageError("Weights are one number a subject, or one for each of its visits.")
+    full = np.where(seen, weights.reshape(seen.shape[0], -1), 1.0)
+    if not (np.isfinite(full).all() and (full > 0).all()):
+        raise UsageError(
+            "Weights must be positive and finite: set the response to missing where a visit is "
+            "meant to take no part."
+        )
+    largest = np.where(seen, full, -np.inf).max(axis=1, initial=-np.inf)
+    constant = bool((~seen | (full == largest[:, None])).all())
+    return np.where(np.isfinite(largest), largest, 1.0)[:, None] if constant else full
+
+
+def _cells(keys: Integers) -> Iterator[Integers]:
+    """Rows of each cell that has a seen visit, in order of the keys."""
+    keep = np.flatnonzero(keys[:, 2])
+    if not keep.size:
+        return
+    order = keep[np.lexsort((keys[keep, 2], keys[keep, 1], keys[keep, 0]))]
+    new = np.any(np.diff(keys[order], axis=0) != 0, axis=1)
+    yield from np.split(order, np.flatnonzero(new) + 1)
+
+
+def _weight_sums(by_visit: Array | None, rows: Integers, used: Integers) -> tuple[float, float]:
+    if by_visit is None:
+        return float(rows.size), 0.0
+    if by_visit.shape[1] == 1:
+        weights = by_visit[rows, 0]
+        return float(weights.sum()), float(np.log(weights).sum() * used.size)
+    full = by_visit[np.ix_(rows, used)]
+    return float(full.mean(axis=1).sum()), float(np.log(full).sum())
+
+
+def _wide_rows(layout: Layout, z: Array, y: Array, used: Integers) -> Array:
+    q = layout.n_columns
+    wide = np.zeros((z.shape[0], layout.wide))
+    wide[:, 0] = 1.0
+    np.subtract(z, layout.shift[:q], out=wide[:, 1 : q + 1])
+    wide[:, 1 : q + 1] /= layout.scale[:q]
+    wide[:, 1 + q + used] = (y[:, used] - layout.shift[q + used]) / layout.scale[q + used]
+    return wide
+
+
+def _add_products(
+    block: Array,
+    wide: Array,
+    by_visit: Array | None,
+    rows: Integers,
+    used: Integers,
+    pairs: list[tuple[int, int]],
+) -> None:
+    if by_visit is None:
+        block[0] += wide.T @ wide
+    elif block.shape[0] == 1:
+        rooted = wide * np.sqrt(by_visit[rows])
+        block[0] += rooted.T @ rooted
+    else:
+        root = np.sqrt(by_visit[rows])
+        for j, (a, b) in enumerate(pairs):
+            if a in used and b in used:
+                rooted = wide * np.sqrt(root[:, [a]] * root[:, [b]])
+                block[j] += rooted.T @ rooted
+
+
+def _empty(layout: Layout, keys: Integers, blocks: int) -> Moments:
+    keys = keys.reshape(-1, 3)
+    cells = keys.shape[0]
+    return Moments(
+        layout=layout,
+        cluster=keys[:, 0].copy(),
+        group=keys[:, 1].copy(),
+        pattern=keys[:, 2].copy(),
+        count=np.zeros(cells, dtype=np.int64),
+        weight=np.zeros(cells),
+        log_weight=np.zeros(cells),
+        products=np.zeros((cells, blocks, layout.wide, layout.wide)),
+    )
+
+
+def _join(first: Moments, second: Moments, sign: int) -> Moments:
+    """Cells of both behind each other, those of the second times ``sign``."""
+    if not first.layout.same_as(second.layout):
+        raise UsageError(
+            "Moments can only be added where columns, visits, groups, shift and scale are the "
+            "same: make the layout once and use it for every part."
+        )
+    blocks = max(first.products.shape[1], second.products.shape[1])
+    parts = [_spread(first.products, blocks), sign * _spread(second.products, blocks)]
+    return Moments(
+        layout=first.layout,
+        cluster=np.concatenate([first.cluster, second.cluster]),
+        group=np.concatenate([first.group, second.group]),
+        pattern=np.concatenate([first.pattern, second.pattern]),
+        count=np.concatenate([first.count, sign * second.count]),
+        weight=np.concatenate([first.weight, sign * second.weight]),
+        log_weight=np.concatenate([first.log_weight, sign * second.log_weight]),
+        products=np.concatenate(parts),
+    )
+
+
+def _spread(products: Array, blocks: int) -> Array:
+    return np.broadcast_to(products, (products.shape[0], blocks, *products.shape[2:]))
+
+
+def _merge(moments: Moments) -> Moments:
+    """Add cells with equal keys, in order of the keys."""
+    keys = np.column_stack([moments.cluster, moments.group, moments.pattern])
+    unique, where = np.unique(keys, axis=0, return_inverse=True)
+    merged = _empty(moments.layout, unique, moments.products.shape[1])
+    for name in ("count", "weight", "log_weight", "products"):
+        np.add.at(getattr(merged, name), where.reshape(-1), getattr(moments, name))
+    return merged
+
+
+def _seen(pattern: Integers, n_visits: int) -> npt.NDArray[np.bool_]:
+    bits: Integers = (pattern[:, None] >> np.arange(n_visits)) & 1
+    return bits == 1
