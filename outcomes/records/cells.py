@@ -10,6 +10,7 @@ from outcomes.records.feeds import Cell
 from outcomes.records.mapping import Change, Condition, Scalar, Value
 from outcomes.records.sql import literal, literals
 
+NO_CODES = literals(())
 _NUMBER = Column(name="value", kind="number", description="Any number")
 
 
@@ -65,14 +66,15 @@ def cell_sql(change: Change, cells: Sequence[Cell], words: tuple[str, ...]) -> C
 
 
 def _without_missing(cell: Cell, change: Change, words: tuple[str, ...]) -> Cell:
-    stored = family(cell.duck_type) not in ("text", "other")
-    if not change.missing and stored:
-        return cell
-    if not change.missing:
-        return Cell(f"({cell_text(cell.sql, words)})", "VARCHAR", cell.source, cell.decimal)
-    condition = f"{compared(cell.sql, words)} IN ({codes(change.missing)})"
-    kept = cell.sql if stored else cell_text(cell.sql, words)
-    duck_type = cell.duck_type if stored else "VARCHAR"
+    """Empty the cells that say that nothing is there; stored numbers keep their type."""
+    if family(cell.duck_type) in ("text", "other"):
+        text = cell_text(cell.sql, words)
+        known, kept, duck_type = codes(change.missing), f"({text})", "VARCHAR"
+    else:
+        known, kept, duck_type = codes([*change.missing, *words]), cell.sql, cell.duck_type
+    if known == NO_CODES:
+        return Cell(kept, duck_type, cell.source, cell.decimal)
+    condition = f"{compared(cell.sql, ())} IN ({known})"
     sql = f"(CASE WHEN {condition} THEN NULL ELSE {kept} END)"
     return Cell(sql, duck_type, cell.source, cell.decimal)
 

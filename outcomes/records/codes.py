@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from outcomes.catalog.instruments import instrument_aliases, instrument_ids
+from outcomes.catalog.instruments import instrument_aliases
 from outcomes.catalog.interventions import intervention_aliases, intervention_types
 from outcomes.catalog.medications import ingredients
 from outcomes.core.contract import Column, Table
 from outcomes.records.placing import Findings
+from outcomes.records.rules import known_instrument
 from outcomes.records.sql import ident, literal, literals
 
 MOST_CODES: Final = 20_000
 """Distinct values looked at in one column; beyond, it is not a category."""
 CATALOGS: Final[dict[str, Callable[[], Iterable[str]]]] = {
-    "instrument": instrument_ids,
     "intervention": intervention_types,
 }
 ALIASES: Final[dict[str, Callable[[], Mapping[str, str]]]] = {
@@ -78,6 +78,8 @@ def _resolve_aliases(findings: Findings, table: str, column: str, values: list[s
 
 def _unknown(column: Column, values: list[str]) -> tuple[list[str], str]:
     """Codes nobody declared, and who would have."""
+    if column.name == "instrument":
+        return [value for value in values if known_instrument(value) is None], "the catalog"
     if column.name in CATALOGS:
         known = set(CATALOGS[column.name]())
         return [value for value in values if value not in known], "the catalog"

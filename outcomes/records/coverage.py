@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from outcomes.core.problems import Problem, Severity
 from outcomes.records.cells import is_recoded, unknown_codes
 from outcomes.records.clock import Clock
+from outcomes.records.feeds import unused_columns
 from outcomes.records.mapping import Change
+from outcomes.records.mapping import Mapping as RecordsMapping
+from outcomes.records.names import normalised
 from outcomes.records.placing import in_source
+from outcomes.records.sources import Loaded
 
 if TYPE_CHECKING:
     from outcomes.records.reshape import Job
@@ -21,6 +26,16 @@ def check_coverage(connection: Any, job: Job, clock: Clock | None) -> list[Probl
         *_codes(connection, job),
         *(_dates(connection, job, clock) if clock and job.dated else []),
     ]
+
+
+def check_unused(source: Loaded, jobs: Iterable[Job], plan: RecordsMapping) -> list[Problem]:
+    """Name the columns of a mapped file that the mapping neither reads nor drops."""
+    used = {name for job in jobs for name in job.reads}
+    if plan.dates:
+        used |= {*plan.dates.episode, *plan.dates.patient, plan.dates.start}
+    said = {normalised(name) for name in used} | plan.dropped(source.origin)
+    left = [column for column in source.columns if normalised(column) not in said]
+    return [unused_columns(source.origin.stem, source, left)] if left else []
 
 
 def _problem(
@@ -37,17 +52,21 @@ def _problem(
 
 
 def _left_out(connection: Any, job: Job) -> list[Problem]:
-    if not job.where:
-        return []
-    columns = ", ".join(repr(condition.column) for condition in job.table.filter)
-    problem = _problem(
-        job,
-        "note",
-        "filtered",
-        f"are left out by the mapping's filter on {columns}",
-        "Nothing to do, if that is meant.",
-    )
-    return in_source(connection, job.source, f"NOT coalesce({job.where}, FALSE)", problem)
+    """Count what every condition of the filter leaves out of what those before it kept."""
+    problems: list[Problem] = []
+    kept = "TRUE"
+    for column, condition in job.conditions:
+        problem = _problem(
+            job,
+            "note",
+            "filtered",
+            f"are left out by the mapping's filter on {column!r}",
+            "Nothing to do, if that is meant.",
+        )
+        left = f"{kept} AND NOT coalesce({condition}, FALSE)"
+        problems += in_source(connection, job.source, left, problem)
+        kept += f" AND coalesce({condition}, FALSE)"
+    return problems
 
 
 def _codes(connection: Any, job: Job) -> list[Problem]:

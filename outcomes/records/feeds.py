@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from outcomes.core.contract import Table
@@ -109,7 +109,7 @@ def named_cells(table: Table, source: Loaded) -> tuple[dict[str, Cell], list[Pro
     if repeated := sum(normalised(name) not in table for name in source.repeated):
         problems.append(_repeated(table, source, repeated))
     if cells and (unused := [n for n in source.columns if normalised(n) not in table]):
-        problems.append(_unused_columns(table, source, unused))
+        problems.append(unused_columns(table.name, source, unused))
     return cells, problems
 
 
@@ -182,11 +182,12 @@ def _unused_file(source: Loaded) -> Problem:
     )
 
 
-def _unused_columns(table: Table, source: Loaded, names: list[str]) -> Problem:
+def unused_columns(table: str, source: Loaded, names: Sequence[str]) -> Problem:
+    """Say which columns of a source nothing is made of."""
     listed = ", ".join(repr(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
     return Problem(
         severity="note",
-        table=table.name,
+        table=table,
         rule="unused_column",
         message=f"has columns that are not used: {listed}",
         remedy="Map them if they are needed; drop them from the export if not.",

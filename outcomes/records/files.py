@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from outcomes.core.errors import RecordsError
 from outcomes.core.problems import SEVERITIES, Problem
 from outcomes.records.feeds import Feed, canonical_feeds, missing_columns, missing_tables
+from outcomes.records.identifier_values import check_key_values
 from outcomes.records.placing import Findings
 from outcomes.records.schema import TABLES
 from outcomes.records.sources import Loaded, Loader, Origin, ReadOptions, find_origins
@@ -166,13 +167,14 @@ def _read(con: Any, path: Path, plan: RecordsMapping | None, folder: Path) -> Re
     loaded, problems = _load(con, path, plan, folder)
     feeds, found = canonical_feeds(loaded) if plan is None else _mapped(con, loaded, plan)
     problems += found
-    problems += _identifiers(con, loaded, feeds, plan)
+    problems += _incoming(con, loaded, plan)
     problems += missing_columns(feeds)
     problems += missing_tables(feed.table.name for feed in feeds)
     findings = Findings(con, [feed.loaded.origin.name for feed in feeds], {}, problems)
     check_types(findings, feeds)
     _stop_if_fatal(problems)
     supplied = stage(con, feeds)
+    problems += check_key_values(con, feeds)
     findings.n_rows = _counts(con, supplied)
     needed: dict[str, list[str]] = {}
     for feed in feeds:
@@ -224,12 +226,12 @@ def _mapped(
     return mapped_feeds(con, loaded, plan)
 
 
-def _identifiers(
-    con: Any, loaded: Sequence[Loaded], feeds: Sequence[Feed], plan: RecordsMapping | None
-) -> list[Problem]:
+def _incoming(con: Any, loaded: Sequence[Loaded], plan: RecordsMapping | None) -> list[Problem]:
+    """Look at what comes in, column by column: identifiers, and texts for nothing."""
+    from outcomes.records.blanks import check_blanks
     from outcomes.records.deidentify import check_identifiers
 
-    return check_identifiers(con, loaded, feeds, plan)
+    return check_identifiers(con, loaded, plan) + check_blanks(con, loaded, plan)
 
 
 def _stop_if_fatal(problems: Sequence[Problem]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from outcomes.core.problems import Problem
 from outcomes.records.cells import cell_sql, condition_sql
 from outcomes.records.clock import Clock
-from outcomes.records.coverage import check_coverage
+from outcomes.records.coverage import check_coverage, check_unused
 from outcomes.records.feeds import Cell, Feed, SourceNames, named_cells
 from outcomes.records.mapping import Mapping as RecordsMapping
 from outcomes.records.mapping import TableMap, Value, is_source
@@ -39,12 +39,26 @@ class Job:
     words: tuple[str, ...]
 
     @property
+    def conditions(self) -> list[tuple[str, str]]:
+        """Column and SQL of every condition of the filter."""
+        return [
+            (said.column, condition_sql(said, self.names.cell(said.column), self.words))
+            for said in self.table.filter
+        ]
+
+    @property
     def where(self) -> str:
         """Condition of the rows that the filter keeps; empty where there is none."""
-        return " AND ".join(
-            condition_sql(condition, self.names.cell(condition.column), self.words)
-            for condition in self.table.filter
-        )
+        return " AND ".join(condition for _, condition in self.conditions)
+
+    @property
+    def reads(self) -> set[str]:
+        """Source columns that something is made of."""
+        return {
+            *(column for value in self.values.values() for column in value.columns),
+            *(column.name for column in self.stacked),
+            *(condition.column for condition in self.table.filter),
+        }
 
     @property
     def dated(self) -> bool:
@@ -58,17 +72,22 @@ def mapped_feeds(
     """Build the feeds that a mapping declares, then those of files it does not mention."""
     clock, problems = _clock(connection, loaded, plan)
     feeds: list[Feed] = []
+    jobs: dict[str, list[Job]] = {}
     for number, table in enumerate(plan.tables, start=1):
         sources = [source for source in loaded if is_source(source.origin, table.source)]
         if not sources:
             problems.append(_no_source(table, number, loaded))
         for source in sources:
             job = _job(plan, table, number, source)
+            jobs.setdefault(source.relation, []).append(job)
             absent = _absent_columns(job)
             problems += absent
             if not absent and not (job.dated and clock is None):
                 problems += check_coverage(connection, job, clock)
                 feeds.append(_feed(job, clock))
+    for source in loaded:
+        if source.relation in jobs:
+            problems += check_unused(source, jobs[source.relation], plan)
     more, found = _unmentioned(loaded, plan, {feed.table.name for feed in feeds})
     return feeds + more, problems + found
 

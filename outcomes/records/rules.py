@@ -12,6 +12,7 @@ from typing import Final
 
 from outcomes.catalog.instruments import Instrument, instrument
 from outcomes.core.contract import Column, Table
+from outcomes.core.errors import UsageError
 from outcomes.core.problems import Severity
 from outcomes.records.sql import ident, literal
 from outcomes.records.staging import ORPHAN, bit
@@ -24,6 +25,14 @@ KIND_WORDS: Final = {
     "boolean": "yes or no",
     "month": "months (YYYY-MM)",
 }
+
+
+def known_instrument(name: str) -> Instrument | None:
+    """Return what the catalog knows by an id, or by the id of one scale (``bpi_sf.severity``)."""
+    try:
+        return instrument(name)
+    except UsageError:
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +165,9 @@ def _inside(name: str, low: float | None, high: float | None) -> str:
     return f"NOT ({_outside(name, low, high) or 'FALSE'})"
 
 
-def score_rules(instruments: Iterable[str]) -> Iterator[Rule]:
-    """Score limits of the instruments that the records hold, from the catalog."""
-    for name in instruments:
-        known = instrument(name)
+def score_rules(instruments: Iterable[Instrument]) -> Iterator[Rule]:
+    """Score limits of the instruments that the records hold."""
+    for known in instruments:
         yield from _score_range(known)
         yield from _score_plausible(known)
 
@@ -195,10 +203,9 @@ def _score_plausible(known: Instrument) -> Iterator[Rule]:
     )
 
 
-def answer_rules(instruments: Iterable[str]) -> Iterator[Rule]:
-    """Limits of item numbers and answers, from the catalog."""
-    for name in instruments:
-        known = instrument(name)
+def answer_rules(instruments: Iterable[Instrument]) -> Iterator[Rule]:
+    """Limits of item numbers and answers."""
+    for known in instruments:
         here = f"instrument = {literal(known.id)}"
         if known.items:
             yield Rule(

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from outcomes.catalog.instruments import Instrument
 from outcomes.core.contract import Table
 from outcomes.records.codes import check_codes
 from outcomes.records.columns import family
+from outcomes.records.course import check_course
 from outcomes.records.placing import Findings
 from outcomes.records.repeats import check_across, duplicate_conditions, tables_in_order
 from outcomes.records.rules import (
@@ -22,6 +24,7 @@ from outcomes.records.rules import (
     Rule,
     answer_rules,
     column_rules,
+    known_instrument,
     needed_rules,
     order_rules,
     score_rules,
@@ -50,6 +53,7 @@ def validate_tables(
         extra = [*needed_rules(TABLES[name], needed.get(name, ()))]
         aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside, extra)
     check_across(findings, supplied)
+    check_course(findings, supplied)
     _check_empty(findings, supplied)
     return aside
 
@@ -67,25 +71,30 @@ def _validate_table(
         known = _known_instruments(distinct.get("instrument", []))
         rules += score_rules(known) if table.name == "assessments" else answer_rules(known)
     rules += _parent_rules(table, supplied, aside)
-    found = _apply(findings, table, rules)
     _check_columns(findings, table, supplied)
-    conditions: dict[str, str] = {}
-    for rule in found:
-        if rule.severity == "error":
-            old = conditions.get(rule.name)
-            conditions[rule.name] = f"{old} OR ({rule.condition})" if old else f"({rule.condition})"
+    conditions = _error_conditions(findings, table, rules)
     conditions |= duplicate_conditions(findings, table, supplied)
+    count = set_aside(findings.connection, table.name, conditions)
+    # Warnings are about rows that are kept, so they come last.
+    _apply(findings, table, [rule for rule in rules if rule.severity != "error"])
     if table.name == "episodes" and "age" in supplied:
         _top_code(findings)
     if table.name == "assessments":
         _check_scales(findings)
-    return set_aside(findings.connection, table.name, conditions)
+    return count
 
 
-def _known_instruments(values: Iterable[str]) -> list[str]:
-    from outcomes.catalog.instruments import instrument_ids
+def _error_conditions(findings: Findings, table: Table, rules: list[Rule]) -> dict[str, str]:
+    """Report rows at fault; returns the conditions of those to set aside, by rule."""
+    conditions: dict[str, str] = {}
+    for rule in _apply(findings, table, [rule for rule in rules if rule.severity == "error"]):
+        old = conditions.get(rule.name)
+        conditions[rule.name] = f"{old} OR ({rule.condition})" if old else f"({rule.condition})"
+    return conditions
 
-    return [value for value in values if value in instrument_ids()]
+
+def _known_instruments(values: Iterable[str]) -> list[Instrument]:
+    return [known for value in values if (known := known_instrument(value)) is not None]
 
 
 def _parent_rules(table: Table, supplied: frozenset[str], aside: Mapping[str, int]) -> list[Rule]:
@@ -165,15 +174,13 @@ def _top_code(findings: Findings) -> None:
 
 def _check_scales(findings: Findings) -> None:
     """Find instruments of which every score sits in a corner of the range."""
-    from outcomes.catalog.instruments import instrument
-
     rows = findings.connection.execute(
         "SELECT instrument, count(score), max(score) FROM rows_assessments "
         "WHERE score IS NOT NULL GROUP BY instrument ORDER BY instrument"
     ).fetchall()
-    for name in _known_instruments(row[0] for row in rows if row[0] and row[1] >= FEW):
-        top = instrument(name).score_max
-        highest = next(row[2] for row in rows if row[0] == name)
+    for name, count, highest in rows:
+        known = known_instrument(name) if name and count >= FEW else None
+        top = known.score_max if known is not None else None
         if top is None or highest > top / 2:
             continue
         what = "a fraction" if highest <= 1 < top / 2 else "the lower half of its range"

@@ -1,0 +1,200 @@
+"""Values that look as if they pointed at a person, found without being repeated.
+
+A column is grouped to its distinct values first, and plain short numbers and simple codes are put
+aside, so that the expressions of :mod:`outcomes.records.patterns` run on what is left. Nothing that
+was read leaves this module: a problem says which column, what it looks like, how many cells and in
+which rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from outcomes.core.problems import FIRST_ROWS, Problem
+from outcomes.records.columns import cell_text, converted, family
+from outcomes.records.feeds import Feed
+from outcomes.records.patterns import CHECKS, ValuePattern, value_patterns
+from outcomes.records.schema import IDENTIFIERS
+from outcomes.records.sources import Loaded
+from outcomes.records.sql import ident, literal, matches
+
+PLAIN: Final = r"[+-]?[0-9]{0,7}([.,][0-9]+)?|[A-Za-z]{0,12}[_-]?[0-9]{0,7}|[a-z_]{1,40}"
+"""Short numbers, and letters with a few digits: nobody can be meant by their shape."""
+OPAQUE: Final = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,64}"
+"""Random ids and hashes, which hold any shape by chance."""
+SHORTEST: Final = 10_000_000
+"""Stored numbers below it have too few digits to be a number of a person or a date."""
+MOSTLY_DISTINCT: Final = 0.5
+FEWEST_DISTINCT: Final = 3
+CHECKED: Final = 500
+"""Distinct values whose check digits are looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """Cells of one column that have a shape: all filled ones, those that hit, distinct hits."""
+
+    filled: int
+    cells: int
+    distinct: int
+
+
+def check_values(
+    connection: Any, source: Loaded, shown: Mapping[str, str], months: frozenset[str]
+) -> list[Problem]:
+    """Report columns of a source whose values look like identifiers.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    source : Loaded
+    shown : mapping of str to str
+        Columns to look at, each with its name for messages.
+    months : frozenset of str
+        Columns of which only the month is read, so that dates in them are no fault.
+    """
+    problems: list[Problem] = []
+    for column, name in shown.items():
+        text = _as_text(connection, source, column)
+        if not text:
+            continue
+        for pattern in _found(connection, source.relation, text, keyed=False):
+            if not (column in months and pattern.what == "dates"):
+                condition = matches(text, pattern.regex)
+                problems.append(
+                    _place(connection, source, source.relation, condition, pattern, name)
+                )
+    return problems
+
+
+def check_key_values(connection: Any, feeds: Sequence[Feed]) -> list[Problem]:
+    """Report ids that look like identifiers, once they are numbered (``key_<id>``)."""
+    problems: list[Problem] = []
+    there = _key_tables(connection)
+    for identifier in IDENTIFIERS:
+        if f"key_{identifier}" not in there:
+            continue
+        for pattern in _found(connection, f"key_{identifier}", "source", keyed=True):
+            if not (pattern.group == "name_two_words" and identifier == "clinic_id"):
+                problems += _key_places(connection, feeds, identifier, pattern)
+    return problems
+
+
+def _key_tables(connection: Any) -> set[str]:
+    rows = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'key_%'"
+    ).fetchall()
+    return {name for (name,) in rows}
+
+
+def _as_text(connection: Any, source: Loaded, column: str) -> str:
+    """SQL of a column as text; empty where its type or size rules every shape out."""
+    kind = family(source.columns[column])
+    if kind == "text":
+        return f"({cell_text(ident(column))})"
+    if kind not in ("integer", "wide", "number"):
+        return ""
+    (largest,) = connection.execute(
+        f"SELECT max({ident(column)}) FILTER (isfinite(CAST({ident(column)} AS DOUBLE))) "
+        f"FROM {source.relation}"
+    ).fetchone()
+    if largest is None or largest < SHORTEST:
+        return ""
+    return f"CAST(TRY_CAST({ident(column)} AS HUGEINT) AS VARCHAR)"
+
+
+def _found(connection: Any, relation: str, text: str, *, keyed: bool) -> list[ValuePattern]:
+    patterns = value_patterns()
+    hits = _hits(connection, relation, text, patterns)
+    return [
+        pattern
+        for pattern, hit in zip(patterns, hits, strict=True)
+        if _counts(pattern, hit, keyed=keyed) and _passes(connection, relation, text, pattern)
+    ]
+
+
+def _hits(
+    connection: Any, relation: str, text: str, patterns: Iterable[ValuePattern]
+) -> list[Hits]:
+    counted = ", ".join(
+        f"coalesce(sum(n) FILTER ({hit}), 0), count(*) FILTER ({hit})"
+        for hit in (matches("value", pattern.regex) for pattern in patterns)
+    )
+    (filled,) = connection.execute(f"SELECT count({text}) FROM {relation}").fetchone()
+    row = connection.execute(
+        f"SELECT {counted} FROM (SELECT {text} AS value, count(*) AS n FROM {relation} GROUP BY 1) "
+        f"WHERE value IS NOT NULL AND NOT regexp_full_match(value, {literal(PLAIN)}) "
+        f"AND NOT regexp_full_match(value, {literal(OPAQUE)})"
+    ).fetchone()
+    return [
+        Hits(filled=filled, cells=int(row[k]), distinct=int(row[k + 1]))
+        for k in range(0, len(row), 2)
+    ]
+
+
+def _counts(pattern: ValuePattern, hits: Hits, *, keyed: bool) -> bool:
+    """Whether so many cells of this shape are more than a coincidence."""
+    if hits.cells < pattern.at_least:
+        return False
+    if pattern.few_distinct and not keyed:
+        fewest = max(FEWEST_DISTINCT, MOSTLY_DISTINCT * hits.cells)
+        if hits.distinct < fewest:
+            return False
+    share = max(pattern.share, pattern.key_share) if keyed else pattern.share
+    return hits.cells >= share * hits.filled
+
+
+def _passes(connection: Any, relation: str, text: str, pattern: ValuePattern) -> bool:
+    """Whether most values of this shape end in the right check digit, where there is one."""
+    if not pattern.check:
+        return True
+    rows = connection.execute(
+        f"SELECT DISTINCT {text} AS value FROM {relation} "
+        f"WHERE {matches(text, pattern.regex)} ORDER BY value LIMIT {CHECKED}"
+    ).fetchall()
+    right = sum(CHECKS[pattern.check](value) for (value,) in rows)
+    return right >= pattern.share * len(rows)
+
+
+def _place(
+    connection: Any,
+    source: Loaded,
+    relation: str,
+    condition: str,
+    pattern: ValuePattern,
+    column: str,
+) -> Problem:
+    (count,) = connection.execute(f"SELECT count(*) FROM {relation} WHERE {condition}").fetchone()
+    rows = connection.execute(
+        f"SELECT DISTINCT _row FROM {relation} WHERE {condition} ORDER BY _row LIMIT {FIRST_ROWS}"
+    ).fetchall()
+    return Problem(
+        severity="fatal",
+        table=source.origin.stem,
+        column=column,
+        rule="identifier",
+        message=f"hold what looks like {pattern.what}",
+        remedy="Leave the column out of the export, or drop it in the mapping (drop); a mapping"
+        " turns dates into days.",
+        count=count,
+        n_rows=source.n_rows,
+        rows=tuple(int(row) for (row,) in rows),
+        source=source.origin.name,
+    )
+
+
+def _key_places(
+    connection: Any, feeds: Sequence[Feed], identifier: str, pattern: ValuePattern
+) -> list[Problem]:
+    """Place an id's shape in every source that holds it."""
+    problems = []
+    for feed in feeds:
+        if identifier in feed.cells:
+            cell = feed.cells[identifier]
+            value = converted(feed.table[identifier], cell.sql, cell.duck_type).value
+            condition = matches(f"({value})", pattern.regex)
+            place = _place(connection, feed.loaded, feed.relation, condition, pattern, identifier)
+            problems += [place] if place.count else []
+    return problems
