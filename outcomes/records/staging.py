@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from outcomes.core.contract import Column, Table
-from outcomes.records.columns import SQL_TYPES, converted
+from outcomes.records.columns import SQL_TYPES, cell_text, converted, family
 from outcomes.records.feeds import Feed
 from outcomes.records.schema import IDENTIFIERS, TABLES
 from outcomes.records.sql import ident
@@ -44,15 +44,21 @@ def stage(connection: Any, feeds: Sequence[Feed]) -> dict[str, frozenset[str]]:
         supplied[name] = columns
         connection.execute(f"CREATE TABLE rows_{name} AS {_rows(TABLES[name], fed, columns)}")
         connection.execute(f"CREATE VIEW {name} AS {_view(TABLES[name], columns)}")
+    for identifier in IDENTIFIERS:
+        connection.execute(f"DROP TABLE IF EXISTS given_{identifier}")
     return supplied
 
 
 def build_keys(connection: Any, feeds: Sequence[Feed]) -> None:
-    """Number the source ids of every kind; ``known`` says that the owning table holds the id."""
+    """Number the source ids of every kind; ``known`` says that the owning table holds the id.
+
+    ``given_<id>`` holds the ids as they are written, so that blanks are cut and missing codes
+    found once a distinct text and not once a row.
+    """
     for identifier in IDENTIFIERS:
         owner = OWNERS[identifier]
         parts = [
-            f"SELECT DISTINCT {_value(feed, identifier)} AS source, "
+            f"SELECT DISTINCT {_given(feed, identifier)} AS given, "
             f"{'TRUE' if feed.table.name == owner else 'FALSE'} AS known "
             f"FROM {feed.relation}{_where(feed)}"
             for feed in feeds
@@ -60,15 +66,27 @@ def build_keys(connection: Any, feeds: Sequence[Feed]) -> None:
         ]
         if parts:
             connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE given_{identifier} AS "
+                f"SELECT given, {cell_text('given')} AS source, bool_or(known) AS known "
+                f"FROM ({' UNION ALL '.join(parts)}) WHERE given IS NOT NULL GROUP BY given"
+            )
+            connection.execute(
                 f"CREATE TABLE key_{identifier} AS "
                 "SELECT source, row_number() OVER (ORDER BY source) AS id, known FROM ("
-                f"SELECT source, bool_or(known) AS known FROM ({' UNION ALL '.join(parts)}) "
+                f"SELECT source, bool_or(known) AS known FROM given_{identifier} "
                 "WHERE source IS NOT NULL GROUP BY source)"
+            )
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE given_{identifier} AS SELECT g.given, k.id, k.known "
+                f"FROM given_{identifier} AS g JOIN key_{identifier} AS k ON g.source = k.source"
             )
 
 
-def _value(feed: Feed, column: str) -> str:
+def _given(feed: Feed, column: str) -> str:
+    """Text of an id as it is written; stored numbers become the text of a whole number."""
     cell = feed.cells[column]
+    if family(cell.duck_type) == "text":
+        return cell.sql
     return converted(feed.table[column], cell.sql, cell.duck_type, cell.decimal).value
 
 
@@ -89,7 +107,7 @@ def _rows(table: Table, fed: Iterable[tuple[int, Feed]], columns: frozenset[str]
     ]
     bad = " + ".join(["s._bad", *_orphan_bits(table, keys)])
     joins = " ".join(
-        f"LEFT JOIN key_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.source"
+        f"LEFT JOIN given_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.given"
         for key in keys
     )
     return (
@@ -131,6 +149,8 @@ def _expressions(column: Column, feed: Feed) -> tuple[str, str]:
         sql_type = "VARCHAR" if column.kind == "key" else SQL_TYPES[column.kind]
         return f"CAST(NULL AS {sql_type})", "FALSE"
     cell = feed.cells[column.name]
+    if column.kind == "key":
+        return _given(feed, column.name), "FALSE"
     both = converted(column, cell.sql, cell.duck_type, cell.decimal)
     return both.value, both.bad
 
