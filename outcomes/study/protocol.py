@@ -7,12 +7,11 @@ report cannot describe an analysis that was not run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from outcomes.catalog.instruments import instrument
 
 if TYPE_CHECKING:
-    from outcomes.study.dataset import StudyDataset
     from outcomes.study.sections import OutcomeSpec, VisitSpec
     from outcomes.study.spec import StudySpec
 
@@ -39,7 +38,22 @@ _INFERENCE: Final = {
 }
 
 
-def describe_study(dataset: StudyDataset) -> dict[str, Any]:
+class Studied(Protocol):
+    """What a description needs of a dataset; pooled moments have it too."""
+
+    @property
+    def spec(self) -> StudySpec: ...
+    @property
+    def exposures(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> dict[str, str]: ...
+    @property
+    def window_days(self) -> int: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def describe_study(dataset: Studied) -> dict[str, Any]:
     """Everything a report says about the study apart from its numbers.
 
     Returns
@@ -112,7 +126,7 @@ def _unit(unit: str) -> str:
     return "points" if unit in {"", "point", "points", "score"} else unit
 
 
-def _exposure(dataset: StudyDataset, exposure: str) -> dict[str, Any]:
+def _exposure(dataset: Studied, exposure: str) -> dict[str, Any]:
     return {
         "id": exposure,
         "name": dataset.labels[exposure],
