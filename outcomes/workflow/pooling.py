@@ -36,7 +36,7 @@ FORMAT: Final = "outcomes-moments"
 Part = tuple["Moments", Mapping[str, Any]]
 
 
-# ------------------------------------------------------------------------------------ out of a clinic
+# ----------------------------------------------------------------------------- out of a clinic
 def write_moments(
     study: str | Path,
     *,

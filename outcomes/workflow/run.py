@@ -157,7 +157,7 @@ def check_quarantine(records: Records, limit: float) -> None:
             severity="fatal",
             table=name,
             rule="quarantine_limit",
-            message=f"were set aside, more than the {limit:.0%} that [records] quarantine_limit allows",
+            message=f"were set aside; [records] quarantine_limit allows {limit:.0%}",
             remedy="Mend what 'outcomes check' lists, or raise the limit knowingly.",
             count=aside,
             n_rows=aside + records.n_rows[name],
