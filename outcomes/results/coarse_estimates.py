@@ -1,0 +1,209 @@
+"""The estimate tables, as coarse as the counts behind them.
+
+An estimate rests on enough episodes in every group it speaks of, or it is hidden. Estimates and
+limits stand on a step that five episodes move (5 / n of the standard error), a standard error on
+one of its own, so that neither tells n better than the rounded n does. Shares are made again from
+released counts, differences and ratios of shares from released shares, statistics from released
+estimates. Degrees of freedom are never shown: with some methods they are n less a known number.
+The number behind a comparison is the sum of its groups' released numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from outcomes.results.relations import RISK
+from outcomes.results.rounding import BASE, error_step, ladder, significant, smallest_shown, to_step
+from outcomes.results.view import View, as_float, level_key
+
+Numbers = dict[str, object]
+
+MEASURES: Final = (
+    "estimate",
+    "std_error",
+    "statistic",
+    "p_value",
+    "conf_low",
+    "conf_high",
+    "p_adjusted",
+    "conf_low_adjusted",
+    "conf_high_adjusted",
+)
+LIMITS: Final = ("conf_low", "conf_high", "conf_low_adjusted", "conf_high_adjusted")
+NEVER_SHOWN: Final = frozenset({"df"})
+SMALLEST_P: Final = 0.001
+OPEN: Final = "open"
+RATIOS: Final = ("risk_ratio", "odds_ratio")
+_SAME: Final = ("analysis_id", "outcome", "subgroup", "visit")
+_EXACTLY: Final = (*_SAME, "estimand", "population", "method", "threshold")
+
+
+def estimate_counts(view: View) -> Numbers:
+    """Return the released numbers behind an estimate, of a comparison those of both groups."""
+    columns = ("n_episodes", "n_patients")
+    if not view.row["reference"]:
+        return {column: view.count(column) for column in columns}
+    groups = _groups(view)
+    if groups is None:
+        return dict.fromkeys(columns, math.nan)
+    return {column: sum(group.count(column) for group in groups) for column in columns}
+
+
+def coarse_estimate(view: View) -> Numbers:
+    """Return the measures of a row as they may be shown, and why where they are not."""
+    row: Numbers = {"df": math.nan, "gate": _words(view)}
+    n = _behind(view)
+    if n is None or not math.isfinite(view.number("estimate")):
+        return row | dict.fromkeys(MEASURES, math.nan)
+    scale = view.row["scale"]
+    if scale == RISK:
+        return row | _share(view, n)
+    if scale == "risk_difference" or scale in RATIOS:
+        return row | _shares_compared(view, n, ratio=scale in RATIOS)
+    step = ladder(BASE * _error(view) / n)
+    estimate = to_step(view.number("estimate"), step)
+    limits = {end: to_step(view.number(end), step) for end in LIMITS}
+    return row | {"estimate": estimate} | limits | _test(view, estimate, n)
+
+
+def _behind(view: View) -> float | None:
+    """Return the smallest number of episodes behind an estimate; None where it is too small."""
+    exact = view.exact
+    if not view.row["reference"]:
+        return view.number("n_episodes") if view.enough("n_episodes") else None
+    groups = _groups(view)
+    if groups is not None:
+        least = min(group.number("n_episodes") for group in groups)
+        return least if exact.enough(least) else None
+    both, seen = view.number("n_episodes"), _seen(view)
+    small = any(not exact.enough(n) for n in seen)
+    return None if small or not both >= 2 * smallest_shown(exact.threshold) else both / 2
+
+
+def _groups(view: View) -> tuple[View, View] | None:
+    """Return the rows of the two groups of a comparison, of the same analysis."""
+    for table, keys in ((view.table, _EXACTLY), (view.table, _SAME), ("ls_means", _SAME)):
+        found = [_level(view, table, keys, view.row[side]) for side in ("level", "reference")]
+        if None not in found:
+            first, second = (group for group in found if group is not None)
+            both = first.number("n_episodes") + second.number("n_episodes")
+            if not math.isfinite(view.number("n_episodes")) or both == view.number("n_episodes"):
+                return first, second
+    return None
+
+
+def _level(view: View, table: str, keys: tuple[str, ...], level: str) -> View | None:
+    wanted = level_key(view.row | {"level": level}, keys)
+    place = view.exact.levels(table, keys).get(wanted)
+    return None if place is None else view.exact.view(table, place)
+
+
+def _seen(view: View) -> list[float]:
+    """Return how many of each group were seen at the visit at all, where that is known."""
+    sides = (view.row["level"], view.row["reference"])
+    return [
+        as_float(row["n_observed"])
+        for row in view.exact.rows.get("completeness", [])
+        if (row["outcome"], row["visit"]) == (view.row["outcome"], view.row["visit"])
+        and row["exposure"] in sides
+    ]
+
+
+# ----------------------------------------------------------------------------------------- numbers
+def _error(view: View) -> float:
+    """Return the standard error, or a quarter of the interval where there is none."""
+    error = view.number("std_error")
+    if math.isfinite(error):
+        return error
+    return (view.number("conf_high") - view.number("conf_low")) / 4
+
+
+def _share(view: View, n: float) -> Numbers:
+    """Put a share and its limits on multiples of five of the people it is of."""
+    count, known = view.count("estimate"), view.count("n_episodes")
+    if not math.isfinite(count):
+        return dict.fromkeys(MEASURES, math.nan)
+    of = known if known > 0 else n
+    step = BASE / of if known > 0 else ladder(BASE / n)
+    estimate = released_risk(view)
+    limits = {end: round(to_step(view.number(end), step), 4) for end in LIMITS}
+    return {"estimate": estimate} | limits | _test(view, estimate, n)
+
+
+def released_risk(view: View) -> float:
+    """Return a share made from its released count; NaN where that is hidden."""
+    count, known = view.count("estimate"), view.count("n_episodes")
+    if known > 0:
+        return round(count / known, 4)
+    n = view.number("n_episodes")
+    return to_step(view.number("estimate"), ladder(BASE / n)) if math.isfinite(count) else math.nan
+
+
+def _shares_compared(view: View, n: float, *, ratio: bool) -> Numbers:
+    """Make a difference or ratio of shares from the released ones; its limits move with it."""
+    none: Numbers = dict.fromkeys(MEASURES, math.nan)
+    shares = _released_pair(view)
+    if shares is None:
+        return none
+    exact = view.number("estimate")
+    estimate = _compare(str(view.row["scale"]), *shares)
+    if not math.isfinite(estimate):
+        return none
+    step = ladder(BASE * _error(view) / n)
+    if ratio:
+        limits = {end: to_step(view.number(end) * estimate / exact, step) for end in LIMITS}
+        return none | {"estimate": significant(estimate, 3)} | limits | _error_alone(view, n)
+    limits = {end: to_step(view.number(end) + estimate - exact, step) for end in LIMITS}
+    return {"estimate": round(estimate, 4)} | limits | _test(view, estimate, n)
+
+
+def _released_pair(view: View) -> tuple[float, float] | None:
+    """Return the released shares of the two groups; None where one is hidden or not there."""
+    shares = []
+    for side in ("level", "reference"):
+        group = _level(view, view.table, _EXACTLY, view.row[side])
+        if group is None or not math.isfinite(share := released_risk(group)):
+            return None
+        shares.append(share)
+    return shares[0], shares[1]
+
+
+def _compare(scale: str, share: float, reference: float) -> float:
+    if scale == "risk_difference":
+        return share - reference
+    odds = scale == "odds_ratio"
+    top = share / (1 - share) if odds and share < 1 else share
+    under = reference / (1 - reference) if odds and reference < 1 else reference
+    broken = under == 0 or (odds and max(share, reference) == 1)
+    return math.nan if broken else top / under
+
+
+def _error_alone(view: View, n: float) -> Numbers:
+    error = view.number("std_error")
+    return {"std_error": to_step(error, error_step(error, n))}
+
+
+def _test(view: View, estimate: float, n: float) -> Numbers:
+    """Return the standard error, and a statistic made from what is released."""
+    shown = _error_alone(view, n)
+    error = as_float(shown["std_error"])
+    tested = math.isfinite(view.number("statistic")) and error > 0
+    return shown | {
+        "statistic": round(estimate / error, 2) if tested else math.nan,
+        "p_value": _p_value(view.number("p_value")),
+        "p_adjusted": _p_value(view.number("p_adjusted")),
+    }
+
+
+def _p_value(value: float) -> float:
+    return max(significant(value, 2), SMALLEST_P) if math.isfinite(value) else math.nan
+
+
+# ------------------------------------------------------------------------------------------- words
+def _words(view: View) -> str:
+    """Return the reason why an estimate is not shown, without what was counted."""
+    words = str(view.row["gate"])
+    if words in ("", OPEN):
+        return words
+    return view.exact.reasons.get(words, "a check before comparing did not hold")

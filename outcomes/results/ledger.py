@@ -1,0 +1,119 @@
+"""Every count of a set of tables, where it stands, and how counts hang together.
+
+The same count may stand in several tables: the size of a group is in ``completeness``,
+``components`` and ``harms``. It has one entry here, so that it is shown everywhere or nowhere. A
+count that stands nowhere but follows from others (who was *not* measured) has an entry without a
+place. What ties entries together are sums that come out at zero,
+
+    total - part_1 - ... - part_k = 0        whole - part - rest = 0,
+
+kept only where the exact numbers satisfy them. Shares of a known number are entries, too: they hold
+the count behind the share, which need not be a whole number where values were drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+Cell = tuple[str, int, str]
+"""Table, position of the row, column."""
+
+WHOLE_TOLERANCE: Final = 1e-6
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """One count.
+
+    ``cost`` orders what is hidden to protect others: 0 a cell, 1 a total, 2 the size of a group.
+    An entry that is not ``protected`` may be known: second events of the same person.
+    """
+
+    value: float
+    whole: bool = True
+    protected: bool = True
+    cost: int = 0
+    cells: list[Cell] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """Entries whose signed sum is zero."""
+
+    entries: tuple[int, ...]
+    signs: tuple[int, ...]
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """Counts, their places, the sums they satisfy, and which guard or accompany each other.
+
+    Attributes
+    ----------
+    entries : list of Entry
+    relations : list of Relation
+    guarded : list of (part, rest)
+        The part is hidden where the rest is small: a share tells both.
+    lines : list of (entries, total or None)
+        Cells that stand side by side: a zero among them is hidden with the small ones.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    relations: list[Relation] = field(default_factory=list)
+    guarded: list[tuple[int, int]] = field(default_factory=list)
+    lines: list[tuple[tuple[int, ...], int | None]] = field(default_factory=list)
+    known: dict[Hashable, int] = field(default_factory=dict)
+    placed: dict[Cell, int] = field(default_factory=dict)
+    subtracted: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(
+        self, value: float, *, cell: Cell | None = None, key: Hashable = None, cost: int = 0
+    ) -> int:
+        """Return the entry of a count: a known one where key and value agree, else a new one."""
+        found = self.find(key, value) if key is not None else None
+        if found is None:
+            found = len(self.entries)
+            whole = abs(value - round(value)) < WHOLE_TOLERANCE
+            self.entries.append(Entry(value=round(value) if whole else value, whole=whole))
+            if key is not None:
+                self.known.setdefault(key, found)
+        entry = self.entries[found]
+        entry.cost = max(entry.cost, cost)
+        if cell is not None:
+            entry.cells.append(cell)
+            self.placed[cell] = found
+        return found
+
+    def find(self, key: Hashable, value: float | None = None) -> int | None:
+        """Return the entry of a key, where its value is the given one."""
+        found = self.known.get(key)
+        if found is None or value is None:
+            return found
+        return found if abs(self.entries[found].value - value) < WHOLE_TOLERANCE else None
+
+    def add_up(self, total: int, parts: Sequence[int]) -> None:
+        """Say that the parts add up to the total, where they do."""
+        if total in parts:
+            return
+        gap = self.entries[total].value - sum(self.entries[part].value for part in parts)
+        if abs(gap) < WHOLE_TOLERANCE * (1 + len(parts)):
+            signs = (1, *(-1 for _ in parts))
+            self.relations.append(Relation(entries=(total, *parts), signs=signs))
+
+    def subtract(self, whole: int, part: int, *, guard: bool = False, protect: bool = True) -> None:
+        """Say that the part lies within the whole, so that a reader can subtract.
+
+        With ``guard`` the part is hidden wherever the rest is small; without ``protect`` the rest
+        may be known.
+        """
+        rest = self.entries[whole].value - self.entries[part].value
+        if whole == part or rest < -WHOLE_TOLERANCE or (whole, part) in self.subtracted:
+            return
+        self.subtracted.add((whole, part))
+        left = self.add(max(rest, 0.0))
+        self.entries[left].protected = protect
+        self.relations.append(Relation(entries=(whole, part, left), signs=(1, -1, -1)))
+        if guard:
+            self.guarded.append((part, left))

@@ -1,0 +1,59 @@
+"""Exact Poisson limits of a count of events, and the count behind limits.
+
+With n events the exact (Garwood) limits of their expected number are
+
+    chi2(a/2, 2n) / 2   and   chi2(1 - a/2, 2n + 2) / 2,
+
+zero below where n is 0. The upper limit over the rate, both in any unit of time, depends on n alone
+and falls as n grows, so whoever sees a rate with an exact limit also sees how many events there
+were. Reference: Garwood F. Fiducial limits for the Poisson distribution. Biometrika
+1936;28:437-442.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+LEVEL: Final = 0.95
+_MOST: Final = 2**40
+
+
+def poisson_limits(n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Return the exact limits of an expected count of which ``n`` were seen."""
+    from scipy.stats import chi2
+
+    tail = (1 - level) / 2
+    low = float(chi2.ppf(tail, 2 * n)) / 2 if n else 0.0
+    return low, float(chi2.ppf(1 - tail, 2 * n + 2)) / 2
+
+
+def events_behind(rate: float, high: float, level: float = LEVEL) -> int | None:
+    """Return the number of events behind a rate and its upper limit; None where either is missing.
+
+    Parameters
+    ----------
+    rate, high : float
+        In the same unit, whatever it is.
+    level : float
+        Confidence level of the limit.
+    """
+    if not (math.isfinite(rate) and math.isfinite(high)):
+        return None
+    if rate <= 0:
+        return 0
+    wanted = high / rate
+    below, above = 0, 1
+    while above < _MOST and poisson_limits(above, level)[1] / above > wanted:
+        below, above = above, 2 * above
+    while above - below > 1:
+        middle = (below + above) // 2
+        if poisson_limits(middle, level)[1] / middle > wanted:
+            below = middle
+        else:
+            above = middle
+    return min((n for n in (below, above) if n), key=lambda n: _gap(n, wanted, level))
+
+
+def _gap(n: int, wanted: float, level: float) -> float:
+    return abs(poisson_limits(n, level)[1] / n - wanted)
