@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from outcomes.figures.svg import Estimate, Scale, axis_picture, band, gridlines, row_picture
+from outcomes.figures.svg import SMALL, Estimate, Scale, row_picture
 from outcomes.figures.theme import LIGHT, Look, layout, nice_ticks
 
 if TYPE_CHECKING:
@@ -44,17 +44,16 @@ def build_scale(intervals: Iterable[tuple[float, float]], margin: float | None) 
     return Scale(low=low - pad, high=high + pad, ticks=tuple(nice_ticks(low, high, 7)))
 
 
-def strip_pictures(rows: Sequence[ForestRow], scale: Scale, margin: float | None) -> list[str]:
-    """Paint the small rows of a card."""
+def strip_pictures(rows: Sequence[ForestRow], scale: Scale, behind: str) -> list[str]:
+    """Paint the small rows of a card on a defined backdrop."""
     return [
-        row_picture(row.look, row.at, scale, half_width=margin, size=4.2, caps=0, height="21")
-        for row in rows
+        row_picture(row.look, row.at, scale, behind=behind, size=SMALL, caps=False) for row in rows
     ]
 
 
-def forest_pictures(rows: Sequence[ForestRow], scale: Scale, margin: float | None) -> list[str]:
+def forest_pictures(rows: Sequence[ForestRow], scale: Scale, behind: str) -> list[str]:
     """Paint the rows of a forest, to stand beside their words."""
-    return [row_picture(row.look, row.at, scale, half_width=margin) for row in rows]
+    return [row_picture(row.look, row.at, scale, behind=behind) for row in rows]
 
 
 def forest_figure(
@@ -143,11 +142,8 @@ def forest_figure(
 
 __all__ = [
     "ForestRow",
-    "axis_picture",
-    "band",
     "build_scale",
     "forest_figure",
     "forest_pictures",
-    "gridlines",
     "strip_pictures",
 ]

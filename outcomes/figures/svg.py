@@ -1,14 +1,17 @@
 """Static pictures painted from the same tables as the Plotly figures.
 
-Positions along x are percentages and sizes are pixels, so a picture follows the width of its place
-without its marks or letters being scaled: on a phone, on paper and without scripts alike. Colours
-are CSS variables (``--k`` of the type's class), so one picture serves light, dark and print. All text
-is escaped here; what comes back is safe to place in a page.
+Positions along x are percentages and sizes are pixels, so a picture follows the width of its
+place without its marks or letters being scaled: on a phone, on paper and without scripts alike.
+Colours are CSS variables (``--k`` of the type's class), so one picture serves light, dark and
+print. All text is escaped here; what comes back is safe to place in a page.
+
+What comes up often (markers, caps, gridlines) is defined once in the page by :func:`definitions`
+and placed by reference, which keeps a page of many pictures small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -37,10 +40,20 @@ class Scale:
 def picture(body: str, height: float, *, css: str = "") -> str:
     """Wrap shapes as a picture as wide as its place, hidden from readers (a table says it)."""
     name = f' class="{css}"' if css else ""
+    return f'<svg{name} width="100%" height="{height:g}" aria-hidden="true">{body}</svg>'
+
+
+def definitions(bodies: Iterable[str]) -> str:
+    """Wrap named shapes, to be placed by reference; nothing of them is seen by itself."""
     return (
-        f'<svg{name} width="100%" height="{height:g}" aria-hidden="true" focusable="false">'
-        f"{body}</svg>"
+        f'<svg class="defs" width="0" height="0" aria-hidden="true">'
+        f"<defs>{''.join(bodies)}</defs></svg>"
     )
+
+
+def placed(name: str) -> str:
+    """Place what was defined under a name."""
+    return f'<use href="#{name}"/>'
 
 
 def text(x: str, y: float, words: str, *, css: str = "q", anchor: str = "") -> str:
@@ -49,23 +62,31 @@ def text(x: str, y: float, words: str, *, css: str = "q", anchor: str = "") -> s
     return f'<text x="{x}" y="{y:g}" class="{css}"{side}>{escape(words)}</text>'
 
 
-def marker(look: Look, x: float, y: str | float, size: float = 5) -> str:
-    """Draw the marker of a type at ``x`` percent; ``y`` in pixels or with its unit."""
-    shape = "mo" if look.open else "m"
-    return (
-        f'<svg x="{x:g}%" y="{y}" class="k{look.slot}" overflow="visible">'
-        f'<path class="{shape}" d="{marker_path(look.symbol, size)}"/></svg>'
-    )
+LARGE, SMALL = 5.0, 3.9
+"""Radius of the markers of rows and of lines, in pixels."""
 
 
-def swatch(look: Look, size: float = 4.6) -> str:
-    """Draw the marker of a type for a label."""
-    shape = "mo" if look.open else "m"
-    return (
-        f'<svg class="sw k{look.slot}" width="14" height="14" viewBox="-7 -7 14 14"'
-        ' aria-hidden="true" focusable="false">'
-        f'<path class="{shape}" d="{marker_path(look.symbol, size)}"/></svg>'
-    )
+def marker_shapes(looks: Iterable[Look]) -> list[str]:
+    """Define the markers of all types in both sizes, and the ends of intervals."""
+    shapes = [
+        f'<path id="{name}{look.slot}" class="k{look.slot} {"mo" if look.open else "m"}"'
+        f' d="{marker_path(look.symbol, size)}"/>'
+        for look in looks
+        for name, size in (("a", LARGE), ("b", SMALL))
+    ]
+    ends = {"cap": "M0 -4V4", "cut-1": "M5 -4L0 0L5 4", "cut1": "M-5 -4L0 0L-5 4"}
+    return [*shapes, *(f'<path id="{name}" class="i" d="{d}"/>' for name, d in ends.items())]
+
+
+def marker(look: Look, x: float, y: str | float, size: float = LARGE) -> str:
+    """Place the marker of a type at ``x`` percent; ``y`` in pixels or with its unit."""
+    name = "a" if size > SMALL else "b"
+    return f'<use href="#{name}{look.slot}" x="{x:g}%" y="{y}"/>'
+
+
+def swatch(look: Look) -> str:
+    """Place the marker of a type in a label."""
+    return f'<svg class="sw" aria-hidden="true"><use href="#b{look.slot}" x="7" y="7"/></svg>'
 
 
 def bars(level: int) -> str:
@@ -75,7 +96,7 @@ def bars(level: int) -> str:
         f'class="{"bf" if k < level else "be"}{" bd" if k == 3 else ""}"/>'
         for k in range(4)
     )
-    return f'<svg class="bars" width="43" height="12" aria-hidden="true" focusable="false">{boxes}</svg>'
+    return f'<svg class="bars" aria-hidden="true">{boxes}</svg>'
 
 
 # ------------------------------------------------------------------------------- rows of a forest
@@ -105,18 +126,21 @@ def band(scale: Scale, half_width: float | None) -> str:
     return f'<rect x="{a:g}%" width="{b - a:g}%" y="0" height="100%" class="w"/>'
 
 
-def whisker(scale: Scale, at: Estimate, *, caps: float = 4) -> str:
+def backdrop(
+    name: str, scale: Scale, *, half_width: float | None = None, zero: float | None = 0.0
+) -> str:
+    """Define what stands behind every row of one axis: the shaded range and the gridlines."""
+    return f'<g id="{name}">{band(scale, half_width)}{gridlines(scale, zero=zero)}</g>'
+
+
+def whisker(scale: Scale, at: Estimate, *, caps: bool = True) -> str:
     """Draw an interval at half height; an end outside the range gets an arrow."""
     a, b = scale.place(at.low), scale.place(at.high)
     parts = [f'<line x1="{a:g}%" x2="{b:g}%" y1="50%" y2="50%" class="i"/>']
     for x, value, side in ((a, at.low, -1), (b, at.high, 1)):
-        shape = (
-            f"M{-5 * side} -4L0 0L{-5 * side} 4" if scale.cut(value) else f"M0 {-caps:g}V{caps:g}"
-        )
         if caps or scale.cut(value):
-            parts.append(
-                f'<svg x="{x:g}%" y="50%" overflow="visible"><path class="i" d="{shape}"/></svg>'
-            )
+            name = f"cut{side}" if scale.cut(value) else "cap"
+            parts.append(f'<use href="#{name}" x="{x:g}%" y="50%"/>')
     return "".join(parts)
 
 
@@ -125,23 +149,18 @@ def row_picture(
     at: Estimate | None,
     scale: Scale,
     *,
-    half_width: float | None = None,
-    size: float = 5,
-    caps: float = 4,
-    zero: float | None = 0.0,
-    height: str = "100%",
+    behind: str = "",
+    size: float = LARGE,
+    caps: bool = True,
 ) -> str:
-    """Draw one row of a forest; without a look the mark is an ink dot."""
+    """Draw one row of a forest on a defined backdrop; without a look the mark is an ink dot."""
     css = f"row k{look.slot}" if look else "row kink"
-    drawn = band(scale, half_width) + gridlines(scale, zero=zero)
+    drawn = placed(behind) if behind else ""
     if at is not None:
         drawn += whisker(scale, at, caps=caps)
         x = scale.place(at.estimate)
         drawn += marker(look, x, "50%", size) if look else dot(x)
-    return (
-        f'<svg class="{css}" width="100%" height="{height}" aria-hidden="true" focusable="false">'
-        f"{drawn}</svg>"
-    )
+    return f'<svg class="{css}" width="100%" height="100%" aria-hidden="true">{drawn}</svg>'
 
 
 def dot(x: float) -> str:
@@ -164,6 +183,17 @@ def axis_picture(scale: Scale, *, share: bool = False, end: str = "") -> str:
     if end:
         words.append(text("100%", 33, end, anchor="end"))
     return picture("".join(words), 38 if end else 22, css="ax")
+
+
+def ends_picture(scale: Scale, worse: str, better: str) -> str:
+    """Write what the two directions mean, on both sides of zero."""
+    x = f"{scale.place(0.0):g}%"
+    left, right = (
+        f'<svg x="{x}" overflow="visible">{text(str(6 * side), 13, words, css="q sm", anchor=at)}'
+        "</svg>"
+        for side, words, at in ((-1, f"← {worse}", "end"), (1, f"{better} →", "start"))
+    )
+    return picture(left + right, 18, css="ends")
 
 
 # ---------------------------------------------------------------------------- panels of lines
@@ -212,7 +242,7 @@ def drawn_line(look: Look, points: Sequence[Point], *, shaded: bool = True) -> s
     return f'<g class="k{look.slot}">{under}<path class="l{dashed}" d="{line_path(points)}"/></g>'
 
 
-def drawn_marks(look: Look, points: Sequence[Point], height: float, size: float = 3.9) -> str:
+def drawn_marks(look: Look, points: Sequence[Point], height: float, size: float = SMALL) -> str:
     """Return the markers of one type, with whiskers where a point is not joined."""
     parts = []
     for k, p in enumerate(points):

@@ -2,9 +2,9 @@
 
 Each intervention type keeps its colour *and* its marker, so that colour is never the only carrier.
 The six hues were measured apart (CIEDE2000) under normal, protan, deutan and tritan vision in the
-simulation of Machado GM, Oliveira MM, Fernandes LAF. A physiologically-based model for simulation of
-color vision deficiency. IEEE Trans Vis Comput Graph 2009;15:1291-1298. With more than six types the
-hues repeat with the marker's other fill; a seventh hue is never invented.
+simulation of Machado GM, Oliveira MM, Fernandes LAF. A physiologically-based model for simulation
+of color vision deficiency. IEEE Trans Vis Comput Graph 2009;15:1291-1298. With more than six types
+the hues repeat with the marker's other fill; a seventh hue is never invented.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from outcomes.figures.svg import (
+    LARGE,
+    SMALL,
     Point,
     band_path,
     drawn_line,
@@ -18,6 +20,7 @@ from outcomes.figures.svg import (
     line_layer,
     line_path,
     picture,
+    placed,
     text,
 )
 from outcomes.figures.theme import Look, layout, tick_decimals, translucent
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 176
+GHOSTS = 7
+"""Types up to which the others are drawn behind a panel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,29 +89,41 @@ class Course:
 
 
 # ------------------------------------------------------------------------------- static pictures
-def panel_picture(course: Course, exposure: str, reference: str, visit: str) -> str:
-    """Paint one type with the comparator dashed and the others as ghosts."""
+def panel_shapes(course: Course, visit: str, name: str) -> list[str]:
+    """Define what all panels of a course share: the frame, and every line as a ghost."""
+    ghosts = "".join(f'<path class="gh" d="{line_path(course.points(e))}"/>' for e in course.looks)
+    few = len(course.looks) <= GHOSTS
+    return [
+        f'<g id="frame-{name}">{_frame(course, visit)}</g>',
+        f'<g id="ghosts-{name}">{line_layer(ghosts, HEIGHT) if few else ""}</g>',
+    ]
+
+
+def panel_picture(course: Course, exposure: str, reference: str, name: str) -> str:
+    """Paint one type with the comparator dashed, on the shapes defined under ``name``."""
     looks, pair = course.looks, (reference, exposure)
-    ghosts = "".join(
-        f'<path class="gh" d="{line_path(course.points(e))}"/>' for e in looks if e not in pair
-    )
     lines = "".join(drawn_line(looks[e], course.points(e)) for e in pair)
     marks = "".join(drawn_marks(looks[e], _after_start(course, e), HEIGHT) for e in pair)
-    body = _frame(course, visit) + line_layer(ghosts + lines, HEIGHT) + marks
-    body += _stops(course, pair) + _n_rows(course, (exposure, reference))
+    body = placed(f"frame-{name}") + placed(f"ghosts-{name}")
+    body += (
+        line_layer(lines, HEIGHT)
+        + marks
+        + _stops(course, pair)
+        + _n_rows(course, (exposure, reference))
+    )
     return picture(body, HEIGHT + 54, css="pan")
 
 
-def together_picture(course: Course, visit: str, followed: str) -> str:
+def together_picture(course: Course, followed: str, name: str) -> str:
     """Paint all lines together, with their names at the ends."""
     lines = "".join(
         drawn_line(look, course.points(e), shaded=False) for e, look in course.looks.items()
     )
     marks = "".join(
-        drawn_marks(look, _after_start(course, e), HEIGHT, 4.2 if e == followed else 3.3)
+        drawn_marks(look, _after_start(course, e), HEIGHT, LARGE if e == followed else SMALL)
         for e, look in course.looks.items()
     )
-    body = _frame(course, visit) + line_layer(lines, HEIGHT) + marks + _end_labels(course)
+    body = placed(f"frame-{name}") + line_layer(lines, HEIGHT) + marks + _end_labels(course)
     return picture(body, HEIGHT + 54, css="pan tog")
 
 
@@ -207,7 +224,7 @@ def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> s
     pair = {e: course.lines[e] for e in (reference, exposure)}
     small = Course(timeline=course.timeline, lines=pair, looks=course.looks)
     lines = "".join(drawn_line(course.looks[e], small.points(e)) for e in pair)
-    marks = "".join(drawn_marks(course.looks[e], _after_start(small, e), height, 3.4) for e in pair)
+    marks = "".join(drawn_marks(course.looks[e], _after_start(small, e), height) for e in pair)
     line = course.timeline
     parts = [f'<line class="axl" x1="0" x2="100%" y1="{height + 4}" y2="{height + 4}"/>']
     for k, (label, words) in enumerate(zip(line.labels, line.ticks, strict=True)):
@@ -340,6 +357,7 @@ __all__ = [
     "line_traces",
     "mini_picture",
     "panel_picture",
+    "panel_shapes",
     "spread",
     "together_picture",
     "trajectory_figure",

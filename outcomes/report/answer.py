@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from outcomes.figures.forest import ForestRow, build_scale, strip_pictures
-from outcomes.figures.svg import Estimate, Scale, axis_picture, bars
+from outcomes.figures.svg import Estimate, Scale, axis_picture, backdrop, bars, definitions
 from outcomes.figures.trajectory import mini_picture
 from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Context
@@ -43,6 +43,7 @@ class Card:
     strip: tuple[StripRow, ...]
     axis: Markup
     visit: str
+    shapes: Markup
 
 
 def build_cards(context: Context) -> list[Card]:
@@ -61,7 +62,7 @@ def _card(context: Context, contrast: Contrast) -> Card:
     ):
         mini = mini_picture(course, contrast.exposure, contrast.reference, contrast.visit)
     rows = forest_rows(context, outcome.id, contrast.reference, contrast.visit)
-    scale = strip_scale(rows, outcome.margin)
+    scale = _only_zero(strip_scale(rows, outcome.margin))
     return Card(
         contrast=contrast,
         slot=context.slot(contrast.exposure),
@@ -75,8 +76,11 @@ def _card(context: Context, contrast: Contrast) -> Card:
             (study.name(e), context.slot(e)) for e in (contrast.exposure, contrast.reference)
         ),
         strip=_strip(context, contrast, rows, scale),
-        axis=Markup(axis_picture(_only_zero(scale), end=f"{outcome.better} →")),
+        axis=Markup(axis_picture(scale, end=f"{outcome.better} →")),
         visit=study.visits[contrast.visit].phrase,
+        shapes=Markup(
+            definitions([backdrop(f"strip-{outcome.id}", scale, half_width=outcome.margin)])
+        ),
     )
 
 
@@ -111,7 +115,7 @@ def _only_zero(scale: Scale) -> Scale:
 def _strip(
     context: Context, contrast: Contrast, rows: Sequence[ForestRow], scale: Scale
 ) -> tuple[StripRow, ...]:
-    pictures = strip_pictures(rows, _only_zero(scale), contrast.outcome.margin)
+    pictures = strip_pictures(rows, scale, f"strip-{contrast.outcome.id}")
     return tuple(
         StripRow(
             short=row.look.short,

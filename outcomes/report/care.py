@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from outcomes.figures.codelivery import Combination, codelivery_picture, component_order
-from outcomes.figures.svg import Estimate, Scale, row_picture
+from outcomes.figures.svg import SMALL, Estimate, Scale, row_picture
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, value_cell
 from outcomes.results.wording import count, interval, percent, value_text
@@ -148,9 +148,7 @@ def _dose_cell(
     if middle is None or low is None or high is None:
         return exposure, cell, "", Markup()
     at = Estimate(estimate=middle, low=low, high=high)
-    drawn = row_picture(
-        context.study.looks[exposure], at, scale, size=3.6, caps=0, zero=None, height="14"
-    )
+    drawn = row_picture(context.study.looks[exposure], at, scale, size=SMALL, caps=False)
     if row["unit"] == "share":
         words = f"{value_text(low, 'share', '')} to {value_text(high, 'share', '')}"
     else:

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from outcomes.figures.svg import Estimate, Scale, axis_picture, row_picture
+from outcomes.figures.svg import Estimate, Scale, axis_picture, ends_picture, row_picture
 from outcomes.report.comparisons import UNADJUSTED, Contrast, Row, _rows, as_number
 from outcomes.report.context import Context
 from outcomes.report.effects import forest_scale
@@ -50,8 +50,11 @@ class Checks:
 
     title: str
     lead: str
+    what: str
+    n_words: str
     lines: tuple[CheckLine, ...]
     axis: Markup
+    ends: Markup
     contrast: Contrast
 
 
@@ -61,7 +64,12 @@ def build_checks(context: Context) -> Checks:
     contrast = context.comparisons.get(study.primary_outcome, study.primary_exposure)
     scale = forest_scale(context, study.primary_outcome)
     lines = check_lines(context, contrast, scale)
+    n = sum(not line.plain for line in lines)
+    about = contrast.outcome
     return Checks(
+        what=comparison_words(context, contrast),
+        n_words=f"{counted(n)} {'analysis' if n == 1 else 'analyses'}",
+        ends=Markup(ends_picture(scale, about.worse, about.better)),
         title=_title(contrast),
         lead="The same question asked in other ways. "
         "A result that needs one particular way of doing the sums is called tentative.",
@@ -69,6 +77,19 @@ def build_checks(context: Context) -> Checks:
         axis=Markup(axis_picture(scale)),
         contrast=contrast,
     )
+
+
+def comparison_words(context: Context, contrast: Contrast, *, with_result: bool = False) -> str:
+    """Return which comparison is meant: ``Exercise against usual care, pain, week 12.``"""
+    study = context.study
+    what = (
+        f"{study.name(contrast.exposure)} against {study.phrase(contrast.reference)},"
+        f" {in_sentence(contrast.outcome.name)}, {study.visits[contrast.visit].phrase}"
+    )
+    if not with_result:
+        return f"{what}."
+    found = contrast.amount if contrast.verdict.shown else in_sentence(contrast.verdict.word)
+    return f"{what}: {found}"
 
 
 def _title(contrast: Contrast) -> str:
@@ -89,7 +110,7 @@ def check_lines(context: Context, contrast: Contrast, scale: Scale) -> list[Chec
     """Return the main analysis, the others in fixed order, and the unadjusted one last."""
     key = (contrast.outcome.id, contrast.exposure, contrast.reference, contrast.visit)
     rows = [contrast.row, *context.comparisons.checks_of(key), *_plain(context, key)]
-    margin, decimals = contrast.outcome.margin, contrast.outcome.words.decimals
+    decimals = contrast.outcome.words.decimals
     lines = []
     for row in rows:
         main = row is contrast.row
@@ -98,7 +119,7 @@ def check_lines(context: Context, contrast: Contrast, scale: Scale) -> list[Chec
         if row.estimate is not None and row.low is not None and row.high is not None:
             at = Estimate(estimate=row.estimate, low=row.low, high=row.high)
         look = context.study.looks[contrast.exposure] if main else None
-        drawn = row_picture(look, at, scale, half_width=margin)
+        drawn = row_picture(look, at, scale, behind=f"forest-{contrast.outcome.id}")
         words = estimate_text(row.estimate, row.low, row.high, decimals) if at else row.reason
         plain = row.method == UNADJUSTED
         lines.append(
@@ -191,8 +212,25 @@ def build_gate(context: Context) -> tuple[list[GateLine], int]:
     return lines, len(table)
 
 
+def gate_words(lines: Sequence[GateLine], n_checks: int) -> str:
+    """Say how the checks before showing a difference came out."""
+    if not n_checks:
+        return "No check was declared that a difference has to pass"
+    checks = f"{number(n_checks, 0)} checks before a difference is shown"
+    if not lines:
+        return f"All {checks} held"
+    return f"{capitalised(counted(len(lines)))} of {checks} failed"
+
+
 def _plain_number(value: float | None) -> str:
     return number(value, 0 if value is not None and value >= 10 else 2)
 
 
-__all__: Sequence[str] = ("Checks", "GateLine", "build_checks", "build_gate", "check_lines")
+__all__: Sequence[str] = (
+    "Checks",
+    "GateLine",
+    "build_checks",
+    "build_gate",
+    "check_lines",
+    "gate_words",
+)

@@ -98,6 +98,18 @@ class Contrast:
         return number(self.row.estimate, self.outcome.words.decimals)
 
     @property
+    def size(self) -> str:
+        """The estimate without its sign, for a heading that says the direction."""
+        size = None if self.row.estimate is None else abs(self.row.estimate)
+        return number(size, self.outcome.words.decimals)
+
+    @property
+    def size_interval(self) -> str:
+        """The interval that goes with ``size``."""
+        row = self.row if (self.row.estimate or 0.0) >= 0 else self.row.turned()
+        return interval(row.low, row.high, self.outcome.words.decimals)
+
+    @property
     def both(self) -> str:
         """Estimate and interval."""
         return estimate_text(

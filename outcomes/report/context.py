@@ -57,6 +57,14 @@ class Cell:
     css: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table with a row a type: heads of the columns, and the cells of each exposure."""
+
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+
 HIDDEN = Cell(text="", hidden=True)
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from outcomes.figures.forest import build_scale, forest_pictures
-from outcomes.figures.svg import Estimate, Scale, axis_picture, bars, row_picture
-from outcomes.figures.trajectory import Course, panel_picture, together_picture
+from outcomes.figures.svg import Scale, axis_picture, backdrop, bars, definitions, ends_picture
+from outcomes.figures.trajectory import Course, panel_picture, panel_shapes, together_picture
 from outcomes.report.answer import forest_rows
 from outcomes.report.comparisons import Contrast
-from outcomes.report.context import Context
+from outcomes.report.context import Cell, Context, Grid
 from outcomes.report.courses import outcome_course
+from outcomes.report.narrative import noun
 from outcomes.report.responders import Responders, build_responders
 from outcomes.report.study import Outcome
-from outcomes.results.wording import count, in_sentence, number
+from outcomes.results.wording import (
+    capitalised,
+    count,
+    counted,
+    estimate_text,
+    in_sentence,
+    number,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +41,7 @@ class Panel:
 class Panels:
     """Small multiples of one course."""
 
+    shapes: Markup
     panels: tuple[Panel, ...]
     together: Markup
     low: str
@@ -72,16 +80,39 @@ class Effect:
     """The section of one outcome in its default state."""
 
     outcome: Outcome
+    noun: str
     title: str
     lead: tuple[str, ...]
+    shapes: Markup
     panels: Panels | None
+    means: Grid
     forest: tuple[ForestLine, ...]
     axis: Markup
+    ends: Markup
     margin_note: str
     thresholds: tuple[str, ...]
     responders: Responders | None
     visits: tuple[VisitLine, ...]
     gated: tuple[tuple[str, str], ...]
+
+    @property
+    def none_shown(self) -> str:
+        """Why no difference is shown at all at the declared visit; empty where one is."""
+        if any(line.contrast.verdict.shown for line in self.forest):
+            return ""
+        return self.forest[0].reason if self.forest else "there is one group only"
+
+    @property
+    def gated_words(self) -> str:
+        """How many differences are not shown."""
+        n = len(self.gated)
+        verb = "difference is" if n == 1 else "differences are"
+        return f"{capitalised(counted(n))} {verb} not shown, and why"
+
+    @property
+    def by_type(self) -> dict[str, ForestLine]:
+        """The rows of the forest by exposure."""
+        return {line.contrast.exposure: line for line in self.forest}
 
 
 def build_effect(context: Context, outcome: str) -> Effect:
@@ -90,13 +121,18 @@ def build_effect(context: Context, outcome: str) -> Effect:
     about, visit = study.outcomes[outcome], study.primary_visit
     contrast = context.comparisons.get(outcome, study.primary_exposure)
     course = outcome_course(context, outcome)
+    scale = forest_scale(context, outcome)
     return Effect(
         outcome=about,
+        noun=noun(about),
         title=narrative.title(outcome, study.reference, visit),
         lead=(*narrative.shared(outcome, visit), narrative.difference(contrast)),
+        shapes=Markup(definitions([backdrop(f"forest-{outcome}", scale, half_width=about.margin)])),
         panels=build_panels(context, course, outcome) if course else None,
-        forest=_forest(context, outcome, forest_scale(context, outcome)),
-        axis=Markup(axis_picture(forest_scale(context, outcome))),
+        means=_means(context, outcome),
+        forest=_forest(context, outcome, scale),
+        axis=Markup(axis_picture(scale)),
+        ends=Markup(ends_picture(scale, about.worse, about.better)),
         margin_note=narrative.margin_note(about),
         thresholds=tuple(_threshold(about, t) for t in about.thresholds if t.get("value")),
         responders=build_responders(context, outcome),
@@ -108,19 +144,21 @@ def build_effect(context: Context, outcome: str) -> Effect:
 def build_panels(context: Context, course: Course, outcome: str = "") -> Panels:
     """Return the small multiples of a course for the declared comparator and visit."""
     study = context.study
+    name = outcome or "use"
     panels = tuple(
         Panel(
             exposure=exposure,
             name=study.name(exposure),
             slot=context.slot(exposure),
             sub=_panel_sub(context, outcome, exposure) if outcome else "",
-            picture=Markup(panel_picture(course, exposure, study.reference, study.primary_visit)),
+            picture=Markup(panel_picture(course, exposure, study.reference, name)),
         )
         for exposure in study.others
     )
-    together = together_picture(course, study.primary_visit, study.primary_exposure)
+    together = together_picture(course, study.primary_exposure, name)
     level = course.level
     return Panels(
+        shapes=Markup(definitions(panel_shapes(course, study.primary_visit, name))),
         panels=panels,
         together=Markup(together),
         low=f"{level.low:g}",
@@ -150,10 +188,28 @@ def forest_scale(context: Context, outcome: str) -> Scale:
     return build_scale(intervals, study.outcomes[outcome].margin)
 
 
+def _means(context: Context, outcome: str) -> Grid:
+    """Return the adjusted means in numbers."""
+    study = context.study
+    rows = tuple(
+        (e, tuple(_mean_cell(context, outcome, e, visit) for visit in study.visits))
+        for e in study.exposures
+    )
+    return Grid(heads=tuple(v.name for v in study.visits.values()), rows=rows)
+
+
+def _mean_cell(context: Context, outcome: str, exposure: str, visit: str) -> Cell:
+    row = context.means.get(outcome, exposure, visit)
+    if row is None:
+        return Cell(text="not shown" if context.means.reason(outcome, exposure, visit) else "–")
+    decimals = context.study.outcomes[outcome].words.decimals
+    return Cell(text=estimate_text(row.estimate, row.low, row.high, decimals), value=row.estimate)
+
+
 def _forest(context: Context, outcome: str, scale: Scale) -> tuple[ForestLine, ...]:
     study = context.study
     rows = forest_rows(context, outcome, study.reference, study.primary_visit)
-    pictures = forest_pictures(rows, scale, study.outcomes[outcome].margin)
+    pictures = forest_pictures(rows, scale, f"forest-{outcome}")
     lines = []
     for row, drawn in zip(rows, pictures, strict=True):
         assert row.look is not None
@@ -217,20 +273,3 @@ def _gated(context: Context, outcome: str) -> list[tuple[str, str]]:
             if contrast.verdict.code == "not_shown":
                 found.append((f"{study.name(exposure)}, {visit.phrase}", contrast.verdict.reason))
     return found
-
-
-def dots(
-    context: Context,
-    rows: Sequence[tuple[str, float | None, float | None, float | None]],
-    scale: Scale,
-) -> list[Markup]:
-    """Paint a dot with its interval a type, without a zero line."""
-    drawn = []
-    for exposure, estimate, low, high in rows:
-        at = None
-        if estimate is not None and low is not None and high is not None:
-            at = Estimate(estimate=estimate, low=low, high=high)
-        drawn.append(
-            Markup(row_picture(context.study.looks[exposure], at, scale, zero=None, caps=3))
-        )
-    return drawn

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outcomes.figures.trajectory import Course
 from outcomes.report.comparisons import Row, main_rows, read_row
-from outcomes.report.context import Cell, Context
+from outcomes.report.context import HIDDEN, Cell, Context, Grid
 from outcomes.report.courses import share_course
 from outcomes.report.effects import Panels, build_panels
 from outcomes.report.responders import BESIDE
@@ -33,8 +33,7 @@ class UseTable:
 
     key: str
     name: str
-    visits: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    grid: Grid
     course: Course | None
     panels: Panels | None
 
@@ -71,8 +70,7 @@ def _use_table(context: Context, key: str, part: pd.DataFrame) -> UseTable:
     return UseTable(
         key=key,
         name=_name(key),
-        visits=tuple(context.study.visits[v].name for v in visits),
-        rows=lines,
+        grid=Grid(heads=tuple(context.study.visits[v].name for v in visits), rows=lines),
         course=course,
         panels=build_panels(context, course) if course else None,
     )
@@ -110,10 +108,10 @@ class Part:
 class ChangeBar:
     """What became of the opioid users of one type."""
 
-    name: str
-    slot: int
+    exposure: str
     parts: tuple[Part, ...]
     reason: str
+    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +120,14 @@ class Changes:
 
     heads: tuple[tuple[str, str], ...]
     visits: tuple[tuple[str, str, tuple[ChangeBar, ...]], ...]
+
+    def grid(self, place: int) -> Grid:
+        """The bars of a visit in numbers."""
+        bars = self.visits[place][2]
+        return Grid(
+            heads=tuple(words for _, words in self.heads),
+            rows=tuple((bar.exposure, bar.cells) for bar in bars),
+        )
 
 
 def build_changes(context: Context) -> Changes | None:
@@ -158,10 +164,12 @@ def _bar(
     for code in codes:
         record = rows.get((visit, exposure, code))
         shares[code] = read_row(record, hidden).estimate if record else None
-    look = context.study.looks[exposure]
+    cells = tuple(
+        Cell(text=percent(s), value=s) if s is not None else HIDDEN for s in shares.values()
+    )
     known = {c: s for c, s in shares.items() if s is not None}
     if not known:
-        return ChangeBar(name=look.name, slot=look.slot, parts=(), reason=hidden)
+        return ChangeBar(exposure=exposure, parts=(), reason=hidden, cells=cells)
     parts = [
         Part(width=round(100 * s, 1), label=percent(s), css=c, words=CHANGES[c])
         for c, s in known.items()
@@ -174,4 +182,4 @@ def _bar(
         parts.append(
             Part(width=round(100 * rest, 1), label=label, css="hat", words=" and ".join(missing))
         )
-    return ChangeBar(name=look.name, slot=look.slot, parts=tuple(parts), reason="")
+    return ChangeBar(exposure=exposure, parts=tuple(parts), reason="", cells=cells)

@@ -90,7 +90,7 @@ class Narrative:
             who = f" {exposure} from {reference}" if alone else ""
             clauses.append(f"on {unsure} the records cannot tell{who}")
         hidden = listed(
-            [noun(o) for c in ("not_shown", "not_measured") for o in found.get(c, [])]  # type: ignore[call-overload]
+            [noun(o) for o in (*found.get("not_shown", []), *found.get("not_measured", []))]
         )
         if hidden:
             clauses.append(f"no difference in {hidden} can be shown")
@@ -118,7 +118,8 @@ class Narrative:
         if all(g > 0 for g in known):
             return f"Every group got better, {name} included: its {course}."
         improved = counted(sum(g > 0 for g in known))
-        return f"{capitalised(improved)} of {counted(len(known))} groups got better. With {name}, {course}."
+        many = f"{capitalised(improved)} of {counted(len(known))} groups got better."
+        return f"{many} With {name}, {course}."
 
     def _counts(self) -> list[str]:
         others = self.study.others
@@ -205,8 +206,8 @@ class Narrative:
             else f"at {number(next(iter(means.values())), d)}"
         )
         when = self.study.visits[visit].phrase
-        begun = f"Every group started from an average of {number(start, d)} and stood {spread} at {when}."
-        return [begun, _shared_part(gains)]
+        begun = f"Every group started from an average of {number(start, d)}"
+        return [f"{begun} and stood {spread} at {when}.", _shared_part(gains)]
 
     def difference_template(self) -> str:
         """Return the sentence on the difference; the page fills in the names."""

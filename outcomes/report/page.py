@@ -18,18 +18,23 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from markupsafe import Markup
+
 from outcomes.core.errors import UsageError
+from outcomes.figures.responder import SHARES
+from outcomes.figures.svg import backdrop, bars, definitions, marker_shapes
 from outcomes.report.answer import build_cards
 from outcomes.report.care import build_codelivery, build_components, build_dose
-from outcomes.report.checks import build_checks, build_gate
+from outcomes.report.checks import build_checks, build_gate, comparison_words, gate_words
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
+from outcomes.report.leads import can_say, cannot_say, care_lead, flow_lead, paragraphs
 from outcomes.report.medicines import build_changes, build_use
 from outcomes.report.people import build_baseline, build_completeness, build_flow, n_analysed
 from outcomes.report.safety import build_described, build_harms
 from outcomes.report.script import script_data, to_json
 from outcomes.report.tokens import style_tokens
-from outcomes.results.wording import count, in_sentence
+from outcomes.results.wording import MINUS, capitalised, count, in_sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
 Audience = Literal["board", "clinic", "methods"]
 AUDIENCES: Final = get_args(Audience)
+STYLES: Final = ("page.css", "narrow.css", "print.css")
 LARGEST: Final = 2_500_000
 """Bytes that a page may have."""
 
@@ -73,7 +79,7 @@ def render_page(release: Release, *, audience: Audience = "clinic") -> str:
         **parts,
         **scripts,
         policy=_policy(scripts),
-        css=_source("page.css"),
+        css="".join(_source(name) for name in STYLES),
         tokens=style_tokens(context.study),
     )
 
@@ -113,7 +119,17 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "audience": audience,
         "study": context.study,
         "raw": context.study.raw,
+        "shapes": Markup(
+            definitions(
+                [
+                    *marker_shapes(context.study.looks.values()),
+                    backdrop("shares", SHARES, zero=None),
+                ]
+            )
+        ),
         "narrative": context.narrative,
+        "can_say": can_say(context.study),
+        "cannot_say": cannot_say(context),
         "swatch": context.swatch,
         "cards": build_cards(context),
         "harms": build_harms(context),
@@ -124,8 +140,14 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
     if audience == "board":
         return shared
     gate, n_checks = build_gate(context)
+    declared = context.comparisons.get(
+        context.study.primary_outcome, context.study.primary_exposure
+    )
     return {
         **shared,
+        "declared": declared,
+        "declared_bars": Markup(bars(declared.verdict.bars)),
+        "declared_words": comparison_words(context, declared, with_result=True),
         "flow": build_flow(context),
         "baseline": build_baseline(context),
         "completeness": build_completeness(context),
@@ -138,8 +160,12 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "described": build_described(context, all_visits=audience == "methods"),
         "checks": build_checks(context),
         "gate": gate,
-        "gate_checks": n_checks,
+        "gate_words": gate_words(gate, n_checks),
         "problems": context.release.table("problems").to_dict("records"),
+        "flow_lead": flow_lead(context),
+        "care_lead": care_lead(context),
+        "paragraphs": paragraphs(context.study),
+        "minus": MINUS,
     }
 
 
@@ -208,6 +234,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["capitalised"] = capitalised
     environment.filters["count"] = count
     environment.filters["in_sentence"] = in_sentence
     return environment

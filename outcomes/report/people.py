@@ -61,6 +61,7 @@ class BaselineRow:
     before: float | None
     after: float | None
     picture: Markup
+    words: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,17 @@ class Baseline:
     largest: tuple[str, str]
     largest_after: str
     axis_high: float
+
+    @property
+    def words(self) -> list[str]:
+        """Sentences on how alike the groups were."""
+        if not self.largest[0]:
+            return []
+        largest, where = self.largest
+        said = [f"The largest standardised difference was {largest} ({where})."]
+        if self.largest_after:
+            said.append(f"After weighting the largest was {self.largest_after}.")
+        return said
 
 
 def build_baseline(context: Context) -> Baseline | None:
@@ -143,6 +155,7 @@ def _baseline_rows(
             before=before,
             after=after,
             picture=Markup(_balance_picture(before, after, scale)),
+            words="" if before is None else number(before, 2),
         )
 
 
@@ -158,10 +171,7 @@ def _balance_picture(before: float | None, after: float | None, scale: Scale) ->
         parts.append(f'<line class="q1" x1="{y:g}%" x2="{x:g}%" y1="50%" y2="50%"/>')
         parts.append(dot(y).replace('r="4.4"', 'r="3.8"'))
     parts.append(f'<circle cx="{x:g}%" cy="50%" r="3.8" class="ring"/>')
-    return (
-        '<svg class="kink" width="100%" height="16" aria-hidden="true" focusable="false">'
-        f"{''.join(parts)}</svg>"
-    )
+    return f'<svg class="kink" width="100%" height="16" aria-hidden="true">{"".join(parts)}</svg>'
 
 
 # ---------------------------------------------------------------------------------- completeness

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from outcomes.figures.responder import CURVE_FROM, SHARES, Share
 from outcomes.figures.svg import Estimate, axis_picture, row_picture
 from outcomes.report.comparisons import Row, as_number, read_row
-from outcomes.report.context import Context
+from outcomes.report.context import Cell, Context
 from outcomes.results.wording import estimate_text, number
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Key:
 class ShareLine:
     """One type of the list of dots."""
 
-    name: str
-    slot: int
+    exposure: str
     text: str
     picture: Markup
     reason: str
@@ -50,6 +49,7 @@ class Responders:
     axis: Markup
     curve: bool
     shares: dict[tuple[str, int, str], Share]
+    table: tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]
 
 
 def build_responders(context: Context, outcome: str) -> Responders | None:
@@ -72,7 +72,24 @@ def build_responders(context: Context, outcome: str) -> Responders | None:
         axis=Markup(axis_picture(SHARES, share=True)),
         curve=sum(k.code == "" and k.threshold is not None for k in keys) >= CURVE_FROM,
         shares=shares,
+        table=tuple((key.label, _cells(context, shares, place)) for place, key in enumerate(keys)),
     )
+
+
+def _cells(
+    context: Context, shares: dict[tuple[str, int, str], Share], place: int
+) -> tuple[tuple[str, Cell], ...]:
+    """Return the shares of all types at the declared visit, for one question."""
+    visit, cells = context.study.primary_visit, []
+    for exposure in context.study.exposures:
+        share = shares.get((visit, place, exposure))
+        if share is None:
+            cells.append((exposure, Cell()))
+        elif share.estimate is None:
+            cells.append((exposure, Cell(text="", hidden=True)))
+        else:
+            cells.append((exposure, Cell(text=share.text, value=share.estimate)))
+    return tuple(cells)
 
 
 def main_shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -143,10 +160,9 @@ def _line(context: Context, exposure: str, share: Share | None) -> ShareLine:
         words, reason = share.text, share.text
         if share.estimate is not None and share.low is not None and share.high is not None:
             at = Estimate(estimate=share.estimate, low=share.low, high=share.high)
-    drawn = row_picture(look, at, SHARES, zero=None, caps=3)
+    drawn = row_picture(look, at, SHARES, behind="shares")
     return ShareLine(
-        name=look.name,
-        slot=look.slot,
+        exposure=exposure,
         text=words if at else "",
         picture=Markup(drawn),
         reason="" if at else reason,

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from outcomes.figures.svg import Estimate, Scale, axis_picture, row_picture
+from outcomes.figures.svg import (
+    Estimate,
+    Scale,
+    axis_picture,
+    backdrop,
+    definitions,
+    row_picture,
+)
 from outcomes.figures.theme import nice_ticks
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
@@ -38,21 +45,33 @@ class HarmPanel:
     unit: str
     cells: tuple[tuple[str, HarmCell], ...]
     axis: Markup
+    shapes: Markup
+
+    @property
+    def by_type(self) -> dict[str, HarmCell]:
+        """The cells by exposure."""
+        return dict(self.cells)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarmRow:
     """One row of the table of all harms."""
 
-    label: str
-    severity: str
-    unit: str
     exposure: str
+    severity: str
     events: Cell
     episodes: Cell
     denominator: Cell
-    rate: str
-    hidden: bool
+    rate: Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmEvent:
+    """One event with the rows of all types and grades."""
+
+    label: str
+    unit: str
+    rows: tuple[HarmRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +79,7 @@ class Harms:
     """Panels of the commonest events, the table of all, and one sentence on serious events."""
 
     panels: tuple[HarmPanel, ...]
-    rows: tuple[HarmRow, ...]
+    events: tuple[HarmEvent, ...]
     serious: str
 
 
@@ -74,8 +93,14 @@ def build_harms(context: Context) -> Harms | None:
     shown = [e for e in events if anywhere.loc[anywhere["event"].eq(e), "rate"].notna().any()]
     typed = [e for e in shown if _typed(anywhere, e)] or shown
     panels = tuple(_panel(context, anywhere[anywhere["event"].eq(e)]) for e in typed[:MOST])
+    listed = tuple(_event(part) for _, part in table.groupby(["event", "rate_unit"], sort=False))
+    return Harms(panels=panels, events=listed, serious=_serious(anywhere))
+
+
+def _event(table: pd.DataFrame) -> HarmEvent:
+    first: dict[Any, Any] = table.iloc[0].to_dict()
     rows = tuple(_row(r) for r in table.to_dict("records"))
-    return Harms(panels=panels, rows=rows, serious=_serious(anywhere))
+    return HarmEvent(label=first["label"], unit=first["rate_unit"], rows=rows)
 
 
 def _typed(table: pd.DataFrame, event: str) -> bool:
@@ -97,6 +122,7 @@ def _panel(context: Context, table: pd.DataFrame) -> HarmPanel:
         unit=first["rate_unit"],
         cells=cells,
         axis=Markup(axis_picture(scale)),
+        shapes=Markup(definitions([backdrop(f"harm-{first['event']}", scale)])),
     )
 
 
@@ -104,7 +130,8 @@ def _harm_cell(
     context: Context, exposure: str, row: dict[Any, Any] | None, scale: Scale
 ) -> HarmCell:
     look = context.study.looks[exposure]
-    empty = Markup(row_picture(look, None, scale, zero=0.0))
+    behind = "" if row is None else f"harm-{row['event']}"
+    empty = Markup(row_picture(look, None, scale, behind=behind))
     if row is None:
         return HarmCell(text="", picture=empty, reason="not counted")
     rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
@@ -112,23 +139,23 @@ def _harm_cell(
         reason = context.study.hidden_text if row.get("suppressed") else "nothing to count against"
         return HarmCell(text="", picture=empty, reason=reason)
     at = Estimate(estimate=rate, low=low, high=high)
-    drawn = row_picture(look, at, scale, caps=3)
+    drawn = row_picture(look, at, scale, behind=behind)
     return HarmCell(text=estimate_text(rate, low, high), picture=Markup(drawn), reason="")
 
 
 def _row(row: dict[Any, Any]) -> HarmRow:
     rate = as_number(row["rate"])
     low, high = as_number(row["conf_low"]), as_number(row["conf_high"])
+    shown = HIDDEN if row.get("suppressed") else Cell()
+    if rate is not None:
+        shown = Cell(text=estimate_text(rate, low, high), value=rate)
     return HarmRow(
-        label=row["label"],
-        severity=row["severity"],
-        unit=row["rate_unit"],
         exposure=row["exposure"],
+        severity=row["severity"],
         events=count_cell(row, "n_events"),
         episodes=count_cell(row, "n_episodes"),
         denominator=count_cell(row, "denominator"),
-        rate="" if rate is None else estimate_text(rate, low, high),
-        hidden=rate is None and bool(row.get("suppressed")),
+        rate=shown,
     )
 
 
@@ -150,8 +177,7 @@ class DescribedRow:
     """One measure at one visit: a cell a type."""
 
     label: str
-    visit: str
-    unit: str
+    what: str
     cells: tuple[tuple[str, Cell], ...]
     everyone: Cell
 
@@ -161,6 +187,7 @@ class Domain:
     """The measures under one heading."""
 
     name: str
+    slug: str
     rows: tuple[DescribedRow, ...]
     n_measures: int
 
@@ -183,16 +210,26 @@ def build_described(context: Context, *, all_visits: bool = False) -> list[Domai
         cells = tuple((e, _described_cell(rows.get(e))) for e in context.study.exposures)
         row = DescribedRow(
             label=label,
-            visit=_visit_name(context, visit),
-            unit=unit if statistic != "share" else "",
+            what=_what(_visit_name(context, visit), statistic, unit),
             cells=cells,
             everyone=_described_cell(rows.get("")),
         )
         domains.setdefault(domain, []).append(row)
     return [
-        Domain(name=name, rows=tuple(rows), n_measures=len({r.label for r in rows}))
-        for name, rows in domains.items()
+        Domain(
+            name=name,
+            slug=f"described-{place}",
+            rows=tuple(rows),
+            n_measures=len({r.label for r in rows}),
+        )
+        for place, (name, rows) in enumerate(domains.items())
     ]
+
+
+def _what(visit: str, statistic: str, unit: str) -> str:
+    """Say which number it is, and when."""
+    number = {"share": "share", "rate": unit}.get(statistic, f"{statistic}, {unit}".rstrip(", "))
+    return ", ".join(part for part in (number, visit) if part)
 
 
 def _described_cell(row: dict[Any, Any] | None) -> Cell:

@@ -24,7 +24,6 @@ analysis was run, nothing is called consistent.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
