@@ -77,8 +77,16 @@ def cell_text(expression: str, missing: tuple[str, ...] = ()) -> str:
     return f"CASE WHEN lower({text}) IN ({words}) THEN NULL ELSE {text} END"
 
 
-def converted(column: Column, expression: str, duck_type: str, decimal: str = ".") -> Conversion:
-    """Conversion of one source expression to the kind of a declared column."""
+def converted(
+    column: Column, expression: str, duck_type: str, decimal: str = ".", *, clean: bool = False
+) -> Conversion:
+    """Conversion of one source expression to the kind of a declared column.
+
+    ``clean`` says that text went through :func:`cell_text` already, so that the statement stays
+    short where the expression is repeated.
+    """
+    if family(duck_type) == "text" and not clean:
+        expression = f"({cell_text(expression)})"
     kind = "category" if column.kind == "string" else column.kind
     if kind == "key":
         return _key(expression, family(duck_type))
@@ -89,7 +97,7 @@ def converted(column: Column, expression: str, duck_type: str, decimal: str = ".
         return number if kind == "number" else _integer(number)
     if kind == "month":
         return _month(expression, family(duck_type))
-    return _category(column, expression)
+    return _category(column, expression, family(duck_type))
 
 
 def _key(expression: str, kind: str) -> Conversion:
@@ -104,7 +112,12 @@ def _key(expression: str, kind: str) -> Conversion:
             f"THEN CAST({expression} AS VARCHAR) END",
             "FALSE",
         )
-    return Conversion(cell_text(expression), "FALSE")
+    return Conversion(_text(expression, kind), "FALSE")
+
+
+def _text(expression: str, kind: str) -> str:
+    """Text of a cell of any type; that of a text cell is clean."""
+    return expression if kind == "text" else f"({cell_text(expression)})"
 
 
 def _number(expression: str, kind: str, decimal: str) -> Conversion:
@@ -115,7 +128,7 @@ def _number(expression: str, kind: str, decimal: str) -> Conversion:
         return Conversion(f"CASE WHEN isfinite({value}) THEN {value} END", f"isinf({value})")
     if kind in ("date", "other"):
         return Conversion("CAST(NULL AS DOUBLE)", f"{expression} IS NOT NULL")
-    text = cell_text(expression)
+    text = expression
     plain = f"replace({text}, ',', '.')" if decimal == "," else text
     value = f"TRY_CAST({plain} AS DOUBLE)"
     return Conversion(
@@ -136,7 +149,7 @@ def _integer(number: Conversion) -> Conversion:
 def _boolean(expression: str, kind: str) -> Conversion:
     if kind == "boolean":
         return Conversion(expression, "FALSE")
-    text = f"lower({cell_text(expression)})"
+    text = f"lower({_text(expression, kind)})"
     value = (
         f"CASE WHEN {text} IN ({literals(TRUE_WORDS)}) THEN TRUE "
         f"WHEN {text} IN ({literals(FALSE_WORDS)}) THEN FALSE END"
@@ -147,13 +160,13 @@ def _boolean(expression: str, kind: str) -> Conversion:
 def _month(expression: str, kind: str) -> Conversion:
     if kind == "date":
         return Conversion(f"strftime({expression}, '%Y-%m')", "FALSE")
-    text = cell_text(expression)
+    text = _text(expression, kind)
     good = f"regexp_full_match({text}, {literal('(19|20)[0-9]{2}-(0[1-9]|1[0-2])')})"
     return Conversion(f"CASE WHEN {good} THEN {text} END", f"({text} IS NOT NULL AND NOT {good})")
 
 
-def _category(column: Column, expression: str) -> Conversion:
-    text = f"lower({cell_text(expression)})"
+def _category(column: Column, expression: str, kind: str) -> Conversion:
+    text = f"lower({_text(expression, kind)})"
     if column.values:
         # "Low back" and "low-back" are the declared code low_back.
         joined = f"replace(replace({text}, ' ', '_'), '-', '_')"

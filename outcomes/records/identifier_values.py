@@ -20,8 +20,15 @@ from outcomes.records.schema import IDENTIFIERS
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import ident, literal, matches
 
-PLAIN: Final = r"[+-]?[0-9]{0,7}([.,][0-9]+)?|[A-Za-z]{0,12}[_-]?[0-9]{0,7}|[a-z_]{1,40}"
-"""Short numbers, and letters with a few digits: nobody can be meant by their shape."""
+PLAIN: Final = "|".join(
+    (
+        "[+-]?[0-9]{0,7}([.,][0-9]+)?",
+        "[A-Za-z]{0,12}[_-]?[0-9]{0,7}",
+        "[a-z_.]{1,40}",
+        "[0-9]{1,3}-[0-9]{1,3}",
+    )
+)
+"""Short numbers, codes, and letters with a few digits: nobody can be meant by their shape."""
 OPAQUE: Final = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,64}"
 """Random ids and hashes, which hold any shape by chance."""
 SHORTEST: Final = 10_000_000
@@ -106,8 +113,17 @@ def _as_text(connection: Any, source: Loaded, column: str) -> str:
 
 
 def _found(connection: Any, relation: str, text: str, *, keyed: bool) -> list[ValuePattern]:
+    """Shapes that so many cells of a column have that it is no coincidence."""
+    suspects = (
+        f"(SELECT value, n FROM (SELECT {text} AS value, count(*) AS n FROM {relation} GROUP BY 1) "
+        f"WHERE value IS NOT NULL AND NOT regexp_full_match(value, {literal(PLAIN)}) "
+        f"AND NOT regexp_full_match(value, {literal(OPAQUE)}))"
+    )
+    if not connection.execute(f"SELECT count(*) FROM {suspects}").fetchone()[0]:
+        return []
+    (filled,) = connection.execute(f"SELECT count({text}) FROM {relation}").fetchone()
     patterns = value_patterns()
-    hits = _hits(connection, relation, text, patterns)
+    hits = _hits(connection, suspects, filled, patterns)
     return [
         pattern
         for pattern, hit in zip(patterns, hits, strict=True)
@@ -116,18 +132,13 @@ def _found(connection: Any, relation: str, text: str, *, keyed: bool) -> list[Va
 
 
 def _hits(
-    connection: Any, relation: str, text: str, patterns: Iterable[ValuePattern]
+    connection: Any, suspects: str, filled: int, patterns: Iterable[ValuePattern]
 ) -> list[Hits]:
     counted = ", ".join(
         f"coalesce(sum(n) FILTER ({hit}), 0), count(*) FILTER ({hit})"
         for hit in (matches("value", pattern.regex) for pattern in patterns)
     )
-    (filled,) = connection.execute(f"SELECT count({text}) FROM {relation}").fetchone()
-    row = connection.execute(
-        f"SELECT {counted} FROM (SELECT {text} AS value, count(*) AS n FROM {relation} GROUP BY 1) "
-        f"WHERE value IS NOT NULL AND NOT regexp_full_match(value, {literal(PLAIN)}) "
-        f"AND NOT regexp_full_match(value, {literal(OPAQUE)})"
-    ).fetchone()
+    row = connection.execute(f"SELECT {counted} FROM {suspects}").fetchone()
     return [
         Hits(filled=filled, cells=int(row[k]), distinct=int(row[k + 1]))
         for k in range(0, len(row), 2)

@@ -90,6 +90,14 @@ def _given(feed: Feed, column: str) -> str:
     return converted(feed.table[column], cell.sql, cell.duck_type, cell.decimal).value
 
 
+def _plain(feed: Feed, column: str) -> str:
+    """One cell as the conversion takes it."""
+    if feed.table[column].kind == "key":
+        return _given(feed, column)
+    cell = feed.cells[column]
+    return cell_text(cell.sql) if family(cell.duck_type) == "text" else cell.sql
+
+
 def _where(feed: Feed) -> str:
     return f" WHERE {feed.where}" if feed.where else ""
 
@@ -140,8 +148,14 @@ def _typed(table: Table, number: int, feed: Feed, columns: frozenset[str]) -> st
             bad.append(f"CASE WHEN {fails} THEN {bit(position)} ELSE 0 END")
     return (
         f"SELECT _row, CAST({number} AS INTEGER) AS _source, {', '.join(picked)}, "
-        f"{' + '.join(bad)} AS _bad FROM {feed.relation}{_where(feed)}"
+        f"{' + '.join(bad)} AS _bad FROM ({_clean(feed)})"
     )
+
+
+def _clean(feed: Feed) -> str:
+    """Select the cells of a feed under their canonical names, text without blanks and codes."""
+    picked = [f"{_plain(feed, name)} AS {ident(name)}" for name in feed.cells]
+    return f"SELECT {', '.join([*picked, '_row'])} FROM {feed.relation}{_where(feed)}"
 
 
 def _expressions(column: Column, feed: Feed) -> tuple[str, str]:
@@ -149,9 +163,10 @@ def _expressions(column: Column, feed: Feed) -> tuple[str, str]:
         sql_type = "VARCHAR" if column.kind == "key" else SQL_TYPES[column.kind]
         return f"CAST(NULL AS {sql_type})", "FALSE"
     cell = feed.cells[column.name]
+    name = ident(column.name)
     if column.kind == "key":
-        return _given(feed, column.name), "FALSE"
-    both = converted(column, cell.sql, cell.duck_type, cell.decimal)
+        return name, "FALSE"
+    both = converted(column, name, cell.duck_type, cell.decimal, clean=True)
     return both.value, both.bad
 
 
