@@ -175,7 +175,7 @@ def _stops(course: Course, pair: Sequence[str]) -> str:
 
 def _n_rows(course: Course, pair: Sequence[str]) -> str:
     """Write how many were measured under the axis, a line a type."""
-    parts = [text("-7", HEIGHT + 35, "n", css="q sm", anchor="end")]
+    parts = [text("-19", HEIGHT + 35, "n", css="q sm", anchor="end")]
     for row, exposure in enumerate(pair):
         for k, value in enumerate(course.lines.get(exposure, ())):
             tight = " tight" if course.timeline.tight(k) else ""

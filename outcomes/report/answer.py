@@ -39,7 +39,6 @@ class Card:
     word: str
     reason: str
     mini: Markup
-    names: tuple[tuple[str, int], tuple[str, int]]
     strip: tuple[StripRow, ...]
     axis: Markup
     visit: str
@@ -72,9 +71,6 @@ def _card(context: Context, contrast: Contrast) -> Card:
         word=contrast.verdict.word,
         reason=context.narrative.reason(contrast),
         mini=Markup(mini),
-        names=tuple(  # type: ignore[arg-type]
-            (study.name(e), context.slot(e)) for e in (contrast.exposure, contrast.reference)
-        ),
         strip=_strip(context, contrast, rows, scale),
         axis=Markup(axis_picture(scale, end=f"{outcome.better} →")),
         visit=study.visits[contrast.visit].phrase,

@@ -70,7 +70,7 @@ def build_checks(context: Context) -> Checks:
         what=comparison_words(context, contrast),
         n_words=f"{counted(n)} {'analysis' if n == 1 else 'analyses'}",
         ends=Markup(ends_picture(scale, about.worse, about.better)),
-        title=_title(contrast),
+        title=checks_title(contrast),
         lead="The same question asked in other ways. "
         "A result that needs one particular way of doing the sums is called tentative.",
         lines=tuple(lines),
@@ -92,7 +92,8 @@ def comparison_words(context: Context, contrast: Contrast, *, with_result: bool 
     return f"{what}: {found}"
 
 
-def _title(contrast: Contrast) -> str:
+def checks_title(contrast: Contrast) -> str:
+    """Say how the other analyses bear on a comparison."""
     verdict = contrast.verdict
     if not verdict.shown:
         return "The main result is not shown, so there is nothing to check"

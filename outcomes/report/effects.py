@@ -171,7 +171,7 @@ def _panel_sub(context: Context, outcome: str, exposure: str) -> str:
     contrast = context.comparisons.get(outcome, exposure)
     if not contrast.verdict.shown:
         return contrast.verdict.word
-    return f"{contrast.amount} ({contrast.interval})"
+    return f"{contrast.amount} ({contrast.size_interval})"
 
 
 def forest_scale(context: Context, outcome: str) -> Scale:

@@ -58,9 +58,9 @@ def paragraphs(study: Study) -> list[tuple[str, str]]:
 def can_say(study: Study) -> list[str]:
     """Return what a page of this study can carry."""
     first = (
-        "How much better or worse people fared with each type, where chance decided who had which."
+        "How much better or worse people fared where chance decided who had which type."
         if study.randomised
-        else "How much better or worse people fared with each type than similar people with another."
+        else "How much better or worse people fared with one type than similar people with another."
     )
     return [
         first,

@@ -209,31 +209,30 @@ class Narrative:
         begun = f"Every group started from an average of {number(start, d)}"
         return [f"{begun} and stood {spread} at {when}.", _shared_part(gains)]
 
-    def difference_template(self) -> str:
-        """Return the sentence on the difference; the page fills in the names."""
-        return (
-            "What differs between the groups: for {exposure} against {reference}, {amount}"
-            f" ({self.study.level_text} interval {{interval}})."
-        )
+    def templates(self) -> dict[Code, str]:
+        """Return the sentence on a difference for each verdict; names are filled in later."""
+        pair = "{exposure} against {reference}"
+        sure = f"{{amount}} ({self.study.level_text} interval {{interval}})"
+        hidden = f"For {pair} no difference is shown: {{reason}}."
+        found = f"What differs between the groups is smaller: for {pair}, {sure}."
+        return {
+            "better": found,
+            "worse": found,
+            "same": f"For {pair} there is little or no difference: {sure}.",
+            "uncertain": f"For {pair} it is too uncertain to say: {sure}.",
+            "not_shown": hidden,
+            "not_measured": hidden,
+        }
 
     def difference(self, contrast: Contrast) -> str:
         """Return the sentence on one difference."""
-        if not contrast.verdict.shown:
-            return self.hidden_template().format(
-                exposure=self.study.phrase(contrast.exposure),
-                reference=self.study.phrase(contrast.reference),
-                reason=self.reason(contrast),
-            )
-        return self.difference_template().format(
+        return self.templates()[contrast.verdict.code].format(
             exposure=self.study.phrase(contrast.exposure),
             reference=self.study.phrase(contrast.reference),
             amount=contrast.amount,
-            interval=contrast.interval,
+            interval=contrast.size_interval,
+            reason=self.reason(contrast),
         )
-
-    def hidden_template(self) -> str:
-        """Return the sentence where nothing can be shown; the page fills in the names."""
-        return "For {exposure} against {reference} no difference is shown: {reason}."
 
     def reason(self, contrast: Contrast) -> str:
         """Return why a contrast is not shown."""

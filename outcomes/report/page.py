@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 Audience = Literal["board", "clinic", "methods"]
 AUDIENCES: Final = get_args(Audience)
 STYLES: Final = ("page.css", "narrow.css", "print.css")
+SCRIPTS: Final = ("page.js", "figures.js")
 LARGEST: Final = 2_500_000
 """Bytes that a page may have."""
 
@@ -182,7 +183,7 @@ def _scripts(context: Context) -> dict[str, str]:
         "data": to_json(script_data(context)),
         "plotly": packed,
         "plotly_hash": digest,
-        "script": _source("page.js"),
+        "script": "".join(_source(name) for name in SCRIPTS),
     }
 
 

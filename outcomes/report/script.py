@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import json
 from itertools import permutations
-from typing import Any
+from typing import Any, Final, get_args
 
 from outcomes.figures.responder import SHARES, curve_trace
 from outcomes.figures.svg import Scale
 from outcomes.figures.theme import CONFIG, layout, marker_path, tick_decimals
 from outcomes.figures.trajectory import Course, line_traces
-from outcomes.report.checks import check_lines
+from outcomes.report.checks import check_lines, checks_title, comparison_words
 from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Context
 from outcomes.report.courses import outcome_course
 from outcomes.report.effects import forest_scale, n_text
 from outcomes.report.medicines import build_use
 from outcomes.report.responders import build_responders
-from outcomes.results.wording import number
+from outcomes.results.wording import Code, number
+
+
+CODES: Final[tuple[Code, ...]] = get_args(Code)
+"""Verdicts in the order in which the script is given their sentences."""
 
 
 class Strings:
@@ -48,7 +52,7 @@ def script_data(context: Context) -> dict[str, Any]:
         JSON values.
     """
     strings = Strings()
-    study, narrative = context.study, context.narrative
+    study, sentences = context.study, context.narrative.templates()
     return {
         "state": {
             "f": study.primary_exposure,
@@ -75,9 +79,8 @@ def script_data(context: Context) -> dict[str, Any]:
         "outcomes": [_outcome(context, outcome, strings) for outcome in study.outcomes],
         "use": _use(context),
         "templates": {
-            "difference": narrative.difference_template(),
-            "hidden": narrative.hidden_template(),
             "level": study.level_text,
+            "sentences": [sentences[code] for code in CODES],
         },
         "shares": _scale(SHARES),
         "layout": layout(),
@@ -100,7 +103,7 @@ def _outcome(context: Context, outcome: str, strings: Strings) -> dict[str, Any]
                 for k in (context.slot(exposure), context.slot(reference), _place(context, visit))
             )
             reads[key] = _read(context, contrast, strings)
-            if contrast.verdict.shown and outcome == study.primary_outcome:
+            if outcome == study.primary_outcome and _checked(context, contrast):
                 checks[key] = _checks(context, contrast, scale, strings)
     pairs = [(c, v) for c in study.exposures for v in study.visits]
     return {
@@ -116,10 +119,31 @@ def _outcome(context: Context, outcome: str, strings: Strings) -> dict[str, Any]
             f"{context.slot(c)}|{_place(context, v)}": context.narrative.title(outcome, c, v)
             for c, v in pairs
         },
+        "means": _means(context, outcome),
         "shared": [" ".join(context.narrative.shared(outcome, v)) for v in study.visits],
         "course": None if course is None else _course(course),
         "responders": _responders(context, outcome, strings),
     }
+
+
+def _checked(context: Context, contrast: Contrast) -> bool:
+    """Whether there is another analysis of the comparison, so that checks say more than it."""
+    key = (contrast.outcome.id, contrast.exposure, contrast.reference, contrast.visit)
+    return contrast.verdict.shown and bool(context.comparisons.checks_of(key))
+
+
+def _means(context: Context, outcome: str) -> list[list[list[str]]]:
+    """Return mean and count in words, by type and visit."""
+    decimals = context.study.outcomes[outcome].words.decimals
+    rows = []
+    for exposure in context.study.exposures:
+        row = []
+        for visit in context.study.visits:
+            mean = context.means.get(outcome, exposure, visit)
+            n = context.comparisons.observed.get((outcome, exposure, visit))
+            row.append([number(mean.estimate if mean else None, decimals), number(n, 0)])
+        rows.append(row)
+    return rows
 
 
 def _place(context: Context, visit: str) -> int:
@@ -133,10 +157,11 @@ def _read(context: Context, contrast: Contrast, strings: Strings) -> list[Any]:
     agree = verdict.checks if verdict.code in ("better", "worse", "same") else ""
     if not verdict.shown:
         reason = context.narrative.reason(contrast)
-        return [0, strings(contrast.finding), strings(short), strings(reason), n_text(contrast)]
+        return [CODES.index(verdict.code), 0, strings(short), strings(reason), n_text(contrast)]
+    turned = contrast.size_interval
     return [
+        CODES.index(verdict.code),
         verdict.bars,
-        strings(contrast.finding),
         strings(short),
         strings(agree),
         n_text(contrast),
@@ -144,13 +169,12 @@ def _read(context: Context, contrast: Contrast, strings: Strings) -> list[Any]:
         contrast.estimate,
         contrast.interval,
         contrast.amount,
+        *([turned] if turned != contrast.interval else []),
     ]
 
 
-def _checks(
-    context: Context, contrast: Contrast, scale: Scale, strings: Strings
-) -> list[list[Any]]:
-    return [
+def _checks(context: Context, contrast: Contrast, scale: Scale, strings: Strings) -> dict[str, Any]:
+    rows = [
         [
             strings(line.label),
             strings(line.sub),
@@ -160,6 +184,11 @@ def _checks(
         ]
         for line in check_lines(context, contrast, scale)
     ]
+    return {
+        "title": strings(checks_title(contrast)),
+        "what": strings(comparison_words(context, contrast)),
+        "rows": rows,
+    }
 
 
 def _short(value: float | None) -> float | None:

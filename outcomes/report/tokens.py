@@ -42,6 +42,7 @@ def _joined(light: str, dark: str, slots: str) -> str:
             f":root[data-theme=dark]{{color-scheme:dark;{dark}}}",
             "@media screen and (prefers-color-scheme:dark){"
             f":root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}",
+            f":root.printing.printing{{color-scheme:light;{light}{paper}}}",
             f"@media print{{:root,:root[data-theme]{{color-scheme:light;{light}{paper}}}}}",
             slots,
         )

@@ -1,0 +1,245 @@
+/* Figures that answer to the pointer. Plotly stands in the page compressed; it is inflated when the
+   first figure comes near, and runs because the policy names its hash. Where a browser cannot
+   inflate it, the still pictures of the declared comparison remain and say so. */
+let plotly = null;
+const drawn = new Set();
+
+function inflate() {
+  plotly ??= (async () => {
+    const packed = Uint8Array.from(atob(one('#plotly').textContent), char => char.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+    const script = document.createElement('script');
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+    if (!window.Plotly) throw new Error('Plotly did not start');
+    return window.Plotly;
+  })();
+  return plotly;
+}
+const token = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const colour = (slot, text = false) => token(`${text ? 'x' : 'c'}${slot}`);
+const faint = (hex, opacity) => `rgba(${[1, 3, 5].map(k => parseInt(hex.slice(k, k + 2), 16)).join(',')},${opacity})`;
+
+/* ---- the shared layout in the colours of the moment ---- */
+function layoutOf(changes) {
+  const base = structuredClone(D.layout);
+  Object.assign(base.font, {color: token('ink2')});
+  Object.assign(base.hoverlabel, {bgcolor: token('ink'), bordercolor: token('ink')});
+  base.hoverlabel.font.color = token('paper');
+  for (const axis of [base.xaxis, base.yaxis]) {
+    Object.assign(axis, {gridcolor: token('grid'), linecolor: token('ink3')});
+    axis.tickfont.color = token('ink3');
+  }
+  return Object.assign(base, {...changes, xaxis: {...base.xaxis, ...changes.xaxis}, yaxis: {...base.yaxis, ...changes.yaxis}});
+}
+function lineOf(course, slot, {band = true, ghost = false, followed = false} = {}) {
+  const [area, line] = structuredClone(course.traces[D.types[slot].id]);
+  const hue = ghost ? faint(token('ink3'), .32) : colour(slot);
+  Object.assign(area, {fillcolor: faint(colour(slot), .16)});
+  line.line.color = hue;
+  Object.assign(line.marker, {color: D.types[slot].open ? token('paper') : hue,
+    symbol: D.types[slot].symbol.replace('-open', ''),
+    line: {color: D.types[slot].open ? hue : token('paper'), width: D.types[slot].open ? 2 : 1.2}});
+  if (followed) line.line.width = 3;
+  if (ghost) Object.assign(line, {mode: 'lines', hoverinfo: 'skip', hovertemplate: null, line: {...line.line, width: 1, dash: 'solid'}});
+  if (!ghost && course.labels[0] === 'baseline') line.marker.opacity = line.x.map((_, k) => (k ? 1 : 0));
+  return band && !ghost ? [area, line] : [line];
+}
+
+/* ---- trajectories ---- */
+function tickWords(course, width) {
+  return course.ticks.map((tick, k) => {
+    if (course.labels[k] === S.v) return `<b>${tick}</b>`;
+    return width < 190 && course.tight[k] ? '' : tick;
+  });
+}
+function counts(course, slots) {
+  const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
+    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -24 - 15 * line, text: n === '–' ? '' : n,
+    showarrow: false, font: {size: 11.5, color: colour(slot, true)}}));
+  return slots.flatMap(row);
+}
+function gone(course, slots) {
+  return slots.flatMap(slot => course.gone[D.types[slot].id].map(k => course.weeks[k]));
+}
+function frame(course, width, slots) {
+  const at = course.weeks[course.labels.indexOf(S.v)];
+  const shapes = at === undefined ? [] : [{type: 'rect', xsizemode: 'pixel', xanchor: at, x0: -6, x1: 6, yref: 'paper',
+    y0: 0, y1: 1, fillcolor: token('wash'), line: {width: 0}, layer: 'below'}];
+  const missing = gone(course, slots);
+  shapes.push(...missing.map(x => ({type: 'line', x0: x, x1: x, yref: 'paper', y0: 0, y1: 1,
+    line: {color: token('ink3'), width: 1, dash: 'dot'}})));
+  const notes = missing.map(x => ({x, y: 1, yref: 'paper', yanchor: 'top', xshift: -9, textangle: -90, text: 'not shown',
+    showarrow: false, font: {size: 11.5, color: token('ink3')}}));
+  const [low, high] = [course.weeks[0], course.weeks.at(-1)];
+  return {shapes, notes, xaxis: {range: low === high ? [low - 1, high + 1] : [low, high], tickvals: course.weeks,
+    ticktext: tickWords(course, width), showline: true, ticklabelstandoff: 2, tickangle: 0},
+  yaxis: {range: [course.low, course.high], tickvals: course.yticks.map(tick => tick[0]), ticktext: course.yticks.map(tick => tick[1])}};
+}
+function panelFigure(course, slot, width) {
+  const reference = slotOf(S.c);
+  const rest = D.types.length > 7 ? [] : D.types.map((_, k) => k).filter(k => k !== slot && k !== reference);
+  const traces = [...rest.flatMap(k => lineOf(course, k, {ghost: true})), ...lineOf(course, reference),
+    ...lineOf(course, slot, {followed: D.types[slot].id === S.f})];
+  const made = frame(course, width, [slot, reference]);
+  return {traces, layout: layoutOf({height: 240, width, margin: {l: 26, r: 10, t: 10, b: 54}, shapes: made.shapes,
+    annotations: [...made.notes, ...counts(course, [slot, reference])], xaxis: made.xaxis, yaxis: made.yaxis})};
+}
+function spread(places, gap) {
+  const out = [];
+  places.forEach((place, k) => out.push(k ? Math.max(place, out[k - 1] + gap) : place));
+  const over = Math.max(0, (out.at(-1) ?? 0) - 176);
+  return out.map(place => place - over);
+}
+function togetherFigure(course, width) {
+  const traces = D.types.flatMap((type, slot) => lineOf(course, slot, {band: false, followed: type.id === S.f}));
+  const ends = D.types.map((type, slot) => {
+    const {x, y} = course.traces[type.id][1];
+    const last = y.findLastIndex(value => value !== null);
+    return {slot, x: x[last], y: 170 * (course.high - y[last]) / (course.high - course.low), shown: last >= 0};
+  }).filter(end => end.shown).sort((a, b) => a.y - b.y);
+  const places = spread(ends.map(end => end.y), 13.5);
+  const names = ends.map((end, k) => ({x: 1, xref: 'paper', xanchor: 'left', xshift: 8, y: 1, yref: 'paper', yanchor: 'middle',
+    yshift: -places[k], text: escaped(D.types[end.slot].short), showarrow: false,
+    font: {size: 11.5, color: colour(end.slot, true)}}));
+  const made = frame(course, width, []);
+  return {traces, layout: layoutOf({height: 240, width, margin: {l: 26, r: width < 240 ? 92 : 122, t: 10, b: 54},
+    shapes: made.shapes, annotations: names, xaxis: made.xaxis, yaxis: made.yaxis})};
+}
+/* Plotly reads a few tags in its texts; labels may not hold any. */
+const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/* ---- how many improved by how much ---- */
+function curveFigure(outcome, width) {
+  const {keys, plain, shares} = outcome.responders;
+  const visit = placeOf(S.v), f = slotOf(S.f), c = slotOf(S.c);
+  const key = chosenKey[outcome.id] ?? outcome.responders.chosen;
+  const order = [...D.types.keys()].sort((a, b) => [f, c].includes(a) - [f, c].includes(b));
+  const share = (slot, k) => shares[`${visit}|${k}|${slot}`]?.[0] ?? null;
+  const traces = order.map(slot => ({type: 'scatter', mode: 'lines', connectgaps: false, x: plain.map(k => keys[k][0]),
+    y: plain.map(k => (share(slot, k) === null ? null : 100 * share(slot, k))),
+    text: plain.map(k => `${escaped(D.types[slot].name)}, ${keys[k][1]}: ${words(shares[`${visit}|${k}|${slot}`]?.[3] ?? 0)} %`),
+    hovertemplate: '%{text}<extra></extra>',
+    line: {shape: 'vh', dash: D.types[slot].dash, color: colour(slot), width: slot === f ? 3 : slot === c ? 2.4 : 1.1},
+    opacity: [f, c].includes(slot) ? 1 : .55}));
+  const at = keys[key][0];
+  const labels = [f, c].map(slot => ({slot, value: share(slot, key)})).filter(end => end.value !== null)
+    .sort((a, b) => b.value - a.value);
+  const near = labels.length === 2 && labels[0].value - labels[1].value < .1;
+  const notes = labels.map((end, k) => ({x: at, y: 100 * end.value, xanchor: 'left', xshift: 8, yshift: near ? (k ? -10 : 10) : 0,
+    text: `<b>${escaped(D.types[end.slot].short)} ${Math.round(100 * end.value)} %</b>`, showarrow: false,
+    bgcolor: faint(token('paper'), .8), font: {color: colour(end.slot, true)}}));
+  return {traces, layout: layoutOf({height: 250, width, margin: {l: 44, r: 12, t: 8, b: 30}, annotations: notes,
+    shapes: [{type: 'line', x0: at, x1: at, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink'), width: 1.6}},
+      {type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink3'), width: 1, dash: 'dot'}}],
+    yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticksuffix: ' %'}, xaxis: {showline: true}})};
+}
+
+/* ---- what to draw where ---- */
+const courseOf = figure => (figure.dataset.fig === 'use' ? D.use : outcomeOf(figure.closest('.effect').dataset.o).course);
+function figureOf(place, width) {
+  if (place.dataset.r === 'curve') return curveFigure(outcomeOf(place.closest('.effect').dataset.o), width);
+  const course = courseOf(place.closest('figure'));
+  if (place.dataset.panel === 'all') return togetherFigure(course, width);
+  return panelFigure(course, others()[place.dataset.panel], width);
+}
+function headPanel(place) {
+  if (place.dataset.panel === undefined || place.dataset.panel === 'all') return;
+  const slot = others()[place.dataset.panel];
+  one('h4', place).replaceChildren(typeName(slot));
+  if (place.closest('figure').dataset.fig === 'use') return;
+  const found = read(outcomeOf(place.closest('.effect').dataset.o), slot, slotOf(S.c), placeOf(S.v));
+  one('p', place).textContent = found.shown ? `${found.amount} (${found.sizeInterval})` : found.short;
+}
+function paint(Plotly, place) {
+  const box = one('.plot', place);
+  if (!one('.live', box)) box.append(h('div', {class: 'live'}));
+  box.classList.add('drawn');
+  const live = one('.live', box);
+  const {traces, layout} = figureOf(place, live.clientWidth);
+  Plotly.react(live, traces, layout, D.config);
+  drawn.add(place);
+}
+const near = new IntersectionObserver(entries => {
+  for (const {isIntersecting, target} of entries) {
+    target.near = isIntersecting;
+    if (isIntersecting && target.stale) bring(target);
+  }
+}, {rootMargin: '500px'});
+async function bring(place) {
+  try {
+    const Plotly = await inflate();
+    place.stale = false;
+    paint(Plotly, place);
+  } catch (error) {
+    one('.plot', place).classList.toggle('foreign', !isDeclared());
+  }
+}
+function redrawFigures() {
+  all('[data-panel], .curve').forEach(place => {
+    headPanel(place);
+    place.stale = true;
+    if (place.near) bring(place);
+  });
+}
+function resizeFigures() {
+  drawn.forEach(place => { if (place.near || document.documentElement.classList.contains('printing')) paint(window.Plotly, place); else place.stale = true; });
+}
+function startSlider(place) {
+  const section = place.closest('.effect'), outcome = outcomeOf(section.dataset.o);
+  const {plain, keys, chosen} = outcome.responders;
+  const slider = one('[data-r=slider]', place);
+  slider.max = plain.length - 1;
+  slider.value = Math.max(0, plain.indexOf(chosen));
+  const tell = () => slider.setAttribute('aria-valuetext', keys[plain[slider.value]][1]);
+  tell();
+  slider.addEventListener('input', () => {
+    chosenKey[outcome.id] = plain[slider.value];
+    tell();
+    drawDots(section, outcome, placeOf(S.v));
+    bring(place);
+  });
+}
+function startFigures() {
+  all('[data-panel], .curve').forEach(place => near.observe(place));
+  all('.curve').forEach(startSlider);
+  let waiting = 0;
+  new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(resizeFigures, 150); }).observe(one('main'));
+  addEventListener('beforeprint', () => preparePaper(true));
+  addEventListener('afterprint', () => preparePaper(false));
+}
+
+/* ---- paper: the width of A4, light colours, folds opened; then as it was ---- */
+let folded = [];
+function preparePaper(on) {
+  document.documentElement.classList.toggle('printing', on);
+  if (on) {
+    folded = all('details:not([open])').filter(part => !part.matches('.data'));
+    folded.forEach(part => { part.open = true; });
+    if (window.Plotly && !isDeclared()) all('[data-panel], .curve').forEach(place => paint(window.Plotly, place));
+  } else folded.forEach(part => { part.open = false; });
+  if (window.Plotly) resizeFigures();
+}
+
+/* ---- one picture of all panels ---- */
+async function saveImage(figure) {
+  const Plotly = await inflate();
+  const places = all('[data-panel]', figure);
+  const parts = [];
+  let [x, y, wide] = [0, 0, 0];
+  for (const [k, place] of places.entries()) {
+    if (place.stale || !drawn.has(place)) paint(Plotly, place);
+    const live = one('.live', place);
+    const [width, height] = [live.clientWidth, 240];
+    if (k && k % 3 === 0) { x = 0; y += height + 40; }
+    const inner = decodeURIComponent((await Plotly.toImage(live, {format: 'svg', width, height})).split(',').slice(1).join(','));
+    const title = one('h4', place).textContent;
+    parts.push(`<text x="${x + 26}" y="${y + 20}" font-family="sans-serif" font-size="14" font-weight="600" fill="${token('ink')}">${escaped(title)}</text>`,
+      inner.replace('<svg ', `<svg x="${x}" y="${y + 26}" `));
+    x += width + 30;
+    wide = Math.max(wide, x);
+  }
+  save(`${figure.id}.svg`, 'image/svg+xml', `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${y + 260}">`
+    + `<rect width="100%" height="100%" fill="${token('paper')}"/>${parts.join('')}</svg>`);
+}
+start();
