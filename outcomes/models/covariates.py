@@ -1,12 +1,18 @@
-"""Covariates of a study as numbers: one float column each, nothing missing, nobody dropped.
+"""Covariates of a study as numbers: nothing missing, nobody dropped, the same coding everywhere.
 
-Coding
-------
-Numbers are centred at their mean over the analysed episodes, so that an adjusted mean at zero is
-the one at the average covariates. Categories become indicators against their commonest level,
-centred likewise. A missing number is set to the mean and marked by an indicator of its own; a
-missing category is a level of its own. With ``covariate_missing = "drop"`` the episode is left out
-instead, and counted.
+Coding happens in two steps, so that sums made in different places can be added.
+
+:func:`code_covariates` looks at one episode at a time. A number stands as it is; a missing one is
+set to the fixed centre of its column and marked by an indicator of its own. A category has one
+indicator for every level that occurs, a missing one is a level of its own. The fixed centre and
+scale come from the limits that the column declares (:mod:`outcomes.records.schema`), never from the
+data, and serve as shift and scale of the sums. They change no result: with the indicator beside it
+any other fixed value spans the same space.
+
+:func:`choose_terms` looks at the sums over all analysed episodes and decides what the model holds:
+a category leaves out its commonest level, what is the same for everyone is left out, and every
+column is centred at its mean over the analysed episodes, so that an adjusted mean at zero is the
+one at the average covariates. Both are linear maps of the coded columns.
 
 Clinics as fixed effects compare like with like within each clinic. Clinics with fewer than
 ``MIN_CLINIC`` episodes share one indicator, which is said in the notes: an effect of their own
@@ -18,58 +24,79 @@ What is not done: no non-linear terms, no interaction between covariates.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from outcomes.core.errors import SpecError
+from outcomes.records.schema import EPISODES, PATIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MIN_CLINIC = 10
-MAX_LEVELS = 60
+    from outcomes.core.contract import Column
+
+MIN_CLINIC: Final = 10
+MAX_LEVELS: Final = 60
+MAX_CLINICS: Final = 300
+MISSING: Final = "missing"
+POOLED: Final = "pooled"
 Array = npt.NDArray[np.float64]
+Kind = Literal["constant", "exposure", "number", "missing", "level", "unit"]
+
+_DECLARED: Final[dict[str, Column]] = {c.name: c for c in (*PATIENTS.columns, *EPISODES.columns)}
+_SCALES: Final = {"age": (48.0, 16.0), "bmi": (28.0, 4.0), "birth_year": (1968.0, 16.0)}
+"""Where the declared limits say little about where people are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Covariates:
-    """Coded covariates.
+class Coded:
+    """One coded column.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"sex=male"``.
+    source : str
+        Column of the episodes that it comes from.
+    kind : str
+        ``level`` is one of a category, ``unit`` one clinic or provider.
+    centre, scale : float
+        Fixed numbers; 0 and 1 for an indicator.
+    """
+
+    name: str
+    source: str
+    kind: Kind
+    centre: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a model holds of the coded columns.
 
     Attributes
     ----------
     names : tuple of str
-        One name a column, such as ``"sex=male"``.
-    values : (n, q) array
-        Centred over the episodes that are kept.
-    sources : tuple of str
-        The covariate each column comes from.
-    keep : (n_all,) bool array
-        Episodes that are in; all of them unless missing values drop.
+    matrix : (m, q) array
+        Takes the coded columns of an episode to its centred covariates.
     notes : tuple of str
     """
 
     names: tuple[str, ...]
-    values: Array
-    sources: tuple[str, ...]
-    keep: npt.NDArray[np.bool_]
+    matrix: Array
     notes: tuple[str, ...]
 
 
-def build_covariates(
-    episodes: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    missing: Literal["indicator", "drop"] = "indicator",
-) -> Covariates:
-    """Code the named columns of ``episodes``.
+def check_covariates(episodes: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise where a listed covariate is no column of the episodes.
 
     Raises
     ------
     SpecError
-        Where a column is not there, or a category has more than ``MAX_LEVELS`` levels.
     """
     absent = [name for name in names if name not in episodes]
     if absent:
@@ -77,70 +104,144 @@ def build_covariates(
             f"[model] covariates: {', '.join(absent)} not among the columns of the episodes. "
             f"There are: {', '.join(sorted(map(str, episodes.columns)))}."
         )
-    keep = np.ones(len(episodes), dtype=bool)
-    notes: list[str] = []
-    if missing == "drop":
-        keep = episodes[list(names)].notna().all(axis=1).to_numpy()
-        notes.append(f"{int((~keep).sum()):,} episodes with a missing covariate were left out.")
-    kept = episodes.loc[keep]
-    columns: dict[str, Array] = {}
-    sources: list[str] = []
+
+
+def code_covariates(
+    episodes: pd.DataFrame, names: Sequence[str]
+) -> tuple[tuple[Coded, ...], Array]:
+    """Code the named columns episode by episode.
+
+    Returns
+    -------
+    columns : tuple of Coded
+    values : (n, q) array
+
+    Raises
+    ------
+    SpecError
+        Where a column is not there, or a category has more than ``MAX_LEVELS`` levels.
+    """
+    check_covariates(episodes, names)
+    columns: list[Coded] = []
+    values: list[Array] = []
     for name in names:
-        coded, said = _code(kept[name], name)
-        columns |= coded
-        sources += [name] * len(coded)
-        notes += said
-    values = np.column_stack(list(columns.values())) if columns else np.zeros((len(kept), 0))
-    return Covariates(
-        names=tuple(columns),
-        values=values - values.mean(axis=0) if len(values) else values,
-        sources=tuple(sources),
-        keep=keep,
-        notes=tuple(notes),
-    )
+        coded, laid = _code(episodes[name], name)
+        columns += coded
+        values += laid
+    return tuple(columns), np.column_stack(values) if values else np.zeros((len(episodes), 0))
 
 
-def _code(series: pd.Series, name: str) -> tuple[dict[str, Array], list[str]]:
+def _code(series: pd.Series, name: str) -> tuple[list[Coded], list[Array]]:
     if name.endswith("_id"):
-        return _code_units(series, name)
+        return _code_levels(_pool_small(series), name, "unit", MAX_CLINICS)
     if pd.api.types.is_bool_dtype(series) or pd.api.types.is_numeric_dtype(series):
-        return _code_number(series.astype("float64"), name)
-    return _code_levels(series.astype("object").where(series.notna(), "missing"), name)
+        return code_number(series, name, *fixed_scale(name))
+    return _code_levels(series, name, "level", MAX_LEVELS)
 
 
-def _code_number(series: pd.Series, name: str) -> tuple[dict[str, Array], list[str]]:
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+def fixed_scale(name: str) -> tuple[float, float]:
+    """Centre and scale of a covariate from the limits that its column declares."""
+    declared = _DECLARED.get(name)
+    low, high = (declared.low, declared.high) if declared else (None, None)
+    return _SCALES[name] if name in _SCALES else range_scale(low, high)
+
+
+def range_scale(low: float | None, high: float | None) -> tuple[float, float]:
+    """Middle and a quarter of a range, as numbers that round nothing.
+
+    The scale is a power of two and the centre a multiple of it; 0 and 1 where there is no range.
+    """
+    if low is None or high is None or high <= low:
+        return 0.0, 1.0
+    scale = float(2.0 ** np.round(np.log2((high - low) / 4)))
+    return float(np.round((low + high) / 2 / scale) * scale), scale
+
+
+def code_number(
+    series: pd.Series, name: str, centre: float, scale: float
+) -> tuple[list[Coded], list[Array]]:
+    """Code a number: itself, and an indicator where any is missing."""
+    values = series.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     absent = np.isnan(values)
-    if absent.all():
-        return {}, [f"{name} is missing everywhere and was left out of the model."]
-    coded = {name: np.where(absent, values[~absent].mean(), values)}
-    if np.ptp(coded[name]) == 0:
-        return {}, [f"{name} is the same for everyone and was left out of the model."]
-    if absent.any():
-        coded[f"{name}=missing"] = absent.astype(np.float64)
-    return coded, []
+    column = Coded(name=name, source=name, kind="number", centre=centre, scale=scale)
+    if not absent.any():
+        return [column], [values]
+    indicator = Coded(name=f"{name}={MISSING}", source=name, kind="missing")
+    return [column, indicator], [np.where(absent, centre, values), absent.astype(np.float64)]
 
 
-def _code_levels(series: pd.Series, name: str) -> tuple[dict[str, Array], list[str]]:
-    counts = series.astype(str).value_counts()
-    levels = sorted(counts.index, key=lambda level: (-counts[level], level))
-    if len(levels) > MAX_LEVELS:
+def _pool_small(series: pd.Series) -> pd.Series:
+    counts = series.value_counts()
+    small = counts.index[counts < MIN_CLINIC]
+    return series.astype("object").where(~series.isin(small), POOLED)
+
+
+def _code_levels(
+    series: pd.Series, name: str, kind: Kind, most: int
+) -> tuple[list[Coded], list[Array]]:
+    text = series.astype("object").where(series.notna(), MISSING).astype(str)
+    codes, found = pd.factorize(text, sort=True)
+    if len(found) > most:
         raise SpecError(
-            f"[model] covariates: {name} has {len(levels)} levels, more than {MAX_LEVELS}. "
+            f"[model] covariates: {name} has {len(found)} levels, more than {most}. "
             "Group them in mapping.toml, or leave it out."
         )
-    if len(levels) == 1:
-        return {}, [f"{name} is the same for everyone and was left out of the model."]
-    text = series.astype(str).to_numpy()
-    return {f"{name}={level}": (text == level).astype(np.float64) for level in levels[1:]}, []
+    columns = [Coded(name=f"{name}={level}", source=name, kind=kind) for level in found]
+    return columns, [(codes == k).astype(np.float64) for k in range(len(found))]
 
 
-def _code_units(series: pd.Series, name: str) -> tuple[dict[str, Array], list[str]]:
-    """Fixed effects of clinics or providers, small ones pooled."""
-    counts = series.value_counts()
-    small = list(counts.index[counts < MIN_CLINIC])
-    text = series.astype("object").where(series.notna() & ~series.isin(small), "pooled")
-    what = name.removesuffix("_id")
-    notes = [f"{len(small)} {what}s with few episodes share one effect."] if small else []
-    coded, said = _code_levels(text, name)
-    return coded, notes + said
+# ------------------------------------------------------------------------ what the model holds
+def choose_terms(
+    columns: Sequence[Coded], total: float, sums: Array, squares: Array, *, leave_out: str = ""
+) -> Terms:
+    """Choose and centre the covariates of a model.
+
+    Parameters
+    ----------
+    columns : sequence of Coded
+        All coded columns, the constant first; exposures are passed over.
+    total : float
+        Number of analysed episodes.
+    sums, squares : (q,) arrays
+        Sums over the analysed episodes of each column, and of the square of its distance from the
+        fixed centre in fixed scales.
+    leave_out : str
+        Suffix of the sources that the model does not hold, such as ``"clinic_id"``.
+    """
+    wanted: dict[str, list[int]] = {}
+    for place, column in enumerate(columns):
+        if column.kind not in ("constant", "exposure") and column.source != leave_out:
+            wanted.setdefault(column.source, []).append(place)
+    kept: list[int] = []
+    notes: list[str] = []
+    for source, places in wanted.items():
+        chosen = _varying(columns, places, total, sums, squares)
+        if not chosen:
+            notes.append(f"{source} is the same for everyone and was left out of the model.")
+        if any(columns[p].name == f"{source}={POOLED}" for p in places):
+            notes.append(
+                f"Each {source.removesuffix('_id')} with fewer than {MIN_CLINIC} episodes"
+                " shares one effect with the others like it."
+            )
+        kept += chosen
+    matrix = np.zeros((len(kept), len(columns)))
+    matrix[np.arange(len(kept)), kept] = 1
+    matrix[:, 0] = -sums[kept] / total
+    return Terms(names=tuple(columns[p].name for p in kept), matrix=matrix, notes=tuple(notes))
+
+
+def _varying(
+    columns: Sequence[Coded], places: list[int], total: float, sums: Array, squares: Array
+) -> list[int]:
+    """Columns of one source that differ between episodes, without a category's commonest level."""
+    if columns[places[0]].kind in ("level", "unit"):
+        there = [p for p in places if sums[p] > 0]
+        commonest = min(there, key=lambda p: (-sums[p], columns[p].name), default=None)
+        return [p for p in there if p != commonest]
+    return [p for p in places if _spread(columns[p], total, sums[p], squares[p]) > 1e-12]
+
+
+def _spread(column: Coded, total: float, value: float, square: float) -> float:
+    """Variance of a column in its fixed scale."""
+    middle = (value / total - column.centre) / column.scale
+    return square / total - middle**2

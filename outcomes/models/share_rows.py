@@ -7,10 +7,10 @@ the degrees of freedom that the draws leave.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import expit, logit
@@ -39,6 +39,7 @@ def share_rows(
     *,
     conf_level: float,
     common: Row,
+    gates: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Shares of every exposure, differences and ratios of all ordered pairs.
 
@@ -50,7 +51,10 @@ def share_rows(
     counts : Counts
     conf_level : float
     common : dict
-        What every row says: outcome, method, visit, threshold and the like.
+        What every row says: outcome, method, visit, threshold and the like; a ``unit`` here stands
+        in place of ``"share"``.
+    gates : mapping, optional
+        Exposures that are not shown, with the reason: their rows hold no number.
     """
     quantile = float(student.ppf((1 + conf_level) / 2, shares.df))
     shared = {**common, "term": "exposure", "conf_level": conf_level, "df": shares.df}
@@ -64,9 +68,22 @@ def share_rows(
             "n_episodes": int(counts.n_episodes[[level, reference]].sum()),
             "n_patients": int(counts.n_patients[[level, reference]].sum()),
         }
-        rows.append({**pair, **_difference(shares, level, reference, quantile)})
+        rows.append({"unit": "share", **pair, **_difference(shares, level, reference, quantile)})
         rows.append({**pair, **_ratio(shares, level, reference, quantile)})
-    return rows
+    return [_gated(row, gates or {}) for row in rows]
+
+
+NUMBERS: Final = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
+
+
+def _gated(row: Row, gates: Mapping[str, str]) -> Row:
+    """Say that a row is open, or why it is not, without its numbers then."""
+    sides = (str(row["level"]), str(row.get("reference", "")))
+    reasons = dict.fromkeys(gates[side] for side in sides if side in gates)
+    if not reasons:
+        return {**row, "gate": "open"}
+    kept = {name: value for name, value in row.items() if name not in NUMBERS}
+    return {**kept, "gate": "; ".join(reasons)}
 
 
 def _risk_rows(
@@ -78,9 +95,9 @@ def _risk_rows(
         middle = np.clip(risk, 1e-12, 1 - 1e-12)
         spread = quantile * error / (middle * (1 - middle))
         yield {
+            "unit": "share",
             **common,
             "scale": "risk",
-            "unit": "share",
             "contrast": exposure,
             "level": exposure,
             "estimate": risk,
@@ -103,7 +120,6 @@ def _difference(shares: Shares, level: int, reference: int, quantile: float) -> 
     error = float(np.sqrt(max(variance, 0.0)))
     return {
         "scale": "risk_difference",
-        "unit": "share",
         "estimate": estimate,
         "std_error": error,
         **_test(estimate, error, shares.df),

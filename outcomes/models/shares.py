@@ -14,8 +14,8 @@ Unseen events come in as several draws per episode from a model fitted elsewhere
 
 * the estimate solves the estimating equation of the mean response :math:`\bar R_i`, which is what M
   separate fits agree on to first order;
-* each draw's own solution is one Newton step away (:func:`outcomes.stats.logistic.one_step`), which
-  gives the variance B between draws;
+* each draw's own solution is one Newton step away (:func:`outcomes.stats.logistic.one_step`), and
+  its share one step along the gradient, which gives the variance B between draws;
 * the variance W within draws adds, to the sandwich of :math:`\bar R`, the spread
   :math:`\bar R_i (1 - \bar R_i)` that averaging takes away;
 * Rubin's rule [2]_ joins them: :math:`W + (1 + 1/M) B`, with his degrees of freedom.
@@ -34,22 +34,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
 from outcomes.core.errors import EstimationError
-from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step, standardise
+from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step
 
 if TYPE_CHECKING:
     from outcomes.stats.logistic import Chunk
 
 Array = npt.NDArray[np.float64]
-CHUNK = 50_000
-LARGE_DF = 1e6
-RIDGE = 0.1
+CHUNK: Final = 4096
+"""Rows at a time: few enough that a chunk of the design stays in the processor's cache."""
+LARGE_DF: Final = 1e6
+RIDGE: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +65,14 @@ class Shares:
     covariance : (k, k) array
     df : float
         Degrees of freedom for intervals; large where nothing was drawn.
+    beta : (p,) array
+        Solution of the regression: a good start for a similar event.
     """
 
     risk: Array
     covariance: Array
     df: float
+    beta: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,7 @@ class Population:
     covariates : (n, q) array
         Coded covariates, without intercept.
     cluster : (n,) int array
-        Codes from 0, such as patients.
+        Codes, such as patients.
     n_exposures : int
     """
 
@@ -90,18 +95,25 @@ class Population:
     cluster: npt.NDArray[np.int64]
     n_exposures: int
 
-    def design(self, rows: slice, exposure: int | None = None) -> Array:
-        """Design of some rows: one indicator an exposure, then covariates."""
-        covariates = self.covariates[rows]
-        x = np.zeros((len(covariates), self.n_exposures + covariates.shape[1]))
-        codes = self.exposure[rows] if exposure is None else exposure
-        x[np.arange(len(x)), codes] = 1
-        x[:, self.n_exposures :] = covariates
-        return x
+    @cached_property
+    def design(self) -> Array:
+        """One indicator an exposure, then covariates, (n, k + q)."""
+        indicators = self.exposure[:, None] == np.arange(self.n_exposures)
+        return np.column_stack([indicators.astype(np.float64), self.covariates])
+
+    @cached_property
+    def clusters(self) -> tuple[npt.NDArray[np.int64], int]:
+        """Codes of the clusters from 0, and how many there are."""
+        codes, place = np.unique(self.cluster, return_inverse=True)
+        return place, len(codes)
 
 
 def standardised_shares(
-    responses: Array, population: Population, *, weights: Array | None = None
+    responses: Array,
+    population: Population,
+    *,
+    weights: Array | None = None,
+    start: Array | None = None,
 ) -> Shares:
     """Standardise shares over the whole population.
 
@@ -113,6 +125,8 @@ def standardised_shares(
     weights : (n,) array, optional
         Weights of the rows in the regression (0 leaves a row out); the standardisation is always
         over all rows alike.
+    start : (p,) array, optional
+        ``beta`` of the shares of a similar event.
 
     Raises
     ------
@@ -122,17 +136,18 @@ def standardised_shares(
     n, n_draws = responses.shape
     row_weights = np.ones(n) if weights is None else weights
     mean = responses.mean(axis=1)
-    fit = _fit(mean, row_weights, population)
+    fit = _fit(mean, row_weights, population, start)
     risk, gradient = _risks(fit.beta, population)
     within = (
         gradient @ (fit.beta_cov + _lost_spread(fit, mean, row_weights, population)) @ gradient.T
     )
     if n_draws == 1:
-        return Shares(risk=risk, covariance=within, df=LARGE_DF)
+        return Shares(risk=risk, covariance=within, df=LARGE_DF, beta=fit.beta)
     betas = one_step(fit, _draw_scores(responses, mean, row_weights, population))
-    draws = np.array([_risks(beta, population)[0] for beta in betas.T])
-    between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws, rowvar=False))
-    return Shares(risk=risk, covariance=within + between, df=_rubin_df(within, between, n_draws))
+    draws = gradient @ (betas - fit.beta[:, None])
+    between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws))
+    df = _rubin_df(within, between, n_draws)
+    return Shares(risk=risk, covariance=within + between, df=df, beta=fit.beta)
 
 
 def _slices(n: int) -> Iterator[slice]:
@@ -140,55 +155,62 @@ def _slices(n: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, n))
 
 
-def _fit(response: Array, weights: Array, population: Population) -> LogisticFit:
+def _fit(
+    response: Array, weights: Array, population: Population, start: Array | None = None
+) -> LogisticFit:
     used = weights > 0
-    codes, cluster = np.unique(population.cluster, return_inverse=True)
     seen = np.bincount(population.exposure[used], minlength=population.n_exposures)
     if (seen == 0).any():
         raise EstimationError("A group has no episode with a value, so its share is unknown.")
+    cluster, n_clusters = population.clusters
+    design = population.design
 
     def chunks() -> Iterator[Chunk]:
         for rows in _slices(len(response)):
-            yield population.design(rows), response[rows], weights[rows], cluster[rows]
+            yield design[rows], response[rows], weights[rows], cluster[rows]
 
-    n_columns = population.n_exposures + population.covariates.shape[1]
+    n_columns = design.shape[1]
     ridge = np.zeros(n_columns)
     ridge[population.n_exposures :] = RIDGE
-    return fit_logistic(chunks, n_columns=n_columns, n_clusters=len(codes), ridge=ridge)
+    return fit_logistic(
+        chunks, n_columns=n_columns, n_clusters=n_clusters, ridge=ridge, start=start
+    )
 
 
 def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
     """Standardised shares (k,) and their gradients (k, p)."""
-    risks, gradients = [], []
-    n = len(population.exposure)
-    for exposure in range(population.n_exposures):
-        designs = ((population.design(r, exposure), np.ones(r.stop - r.start)) for r in _slices(n))
-        risk, gradient = standardise(designs, beta)
-        risks.append(float(risk))
-        gradients.append(gradient)
-    return np.array(risks), np.array(gradients)
+    n, k = len(population.exposure), population.n_exposures
+    risk, gradient = np.zeros(k), np.zeros((k, beta.size))
+    for rows in _slices(n):
+        covariates = population.covariates[rows]
+        mean = expit((covariates @ beta[k:])[:, None] + beta[:k])
+        slope = mean * (1 - mean)
+        risk += mean.sum(axis=0)
+        gradient[:, :k] += np.diag(slope.sum(axis=0))
+        gradient[:, k:] += slope.T @ covariates
+    return risk / n, gradient / n
 
 
 def _lost_spread(fit: LogisticFit, mean: Array, weights: Array, population: Population) -> Array:
-    """What averaging the draws took from the sandwich."""
-    spread = weights**2 * mean * (1 - mean)
-    if not spread.any():
-        return np.zeros_like(fit.beta_cov)
+    """What averaging the draws took from the sandwich; nothing where all draws agree."""
+    spread = weights * np.sqrt(mean * (1 - mean))
+    drawn = np.flatnonzero(spread)
     meat = np.zeros_like(fit.beta_cov)
-    for rows in _slices(len(mean)):
-        x = population.design(rows)
-        meat += (x * spread[rows, None]).T @ x
+    for rows in _slices(len(drawn)):
+        root = population.design[drawn[rows]] * spread[drawn[rows], None]
+        meat += root.T @ root
     bread = np.linalg.inv(fit.information)
     return bread @ meat @ bread
 
 
 def _draw_scores(responses: Array, mean: Array, weights: Array, population: Population) -> Array:
     """Estimating equation of each draw at the solution of their mean, (p, m)."""
-    n_columns = population.n_exposures + population.covariates.shape[1]
-    score = np.zeros((n_columns, responses.shape[1]))
-    for rows in _slices(len(mean)):
-        x = population.design(rows)
-        score += x.T @ (weights[rows, None] * (responses[rows] - mean[rows, None]))
+    score = np.zeros((population.design.shape[1], responses.shape[1]))
+    drawn = np.flatnonzero((mean > 0) & (mean < 1))
+    for rows in _slices(len(drawn)):
+        here = drawn[rows]
+        deviation = weights[here, None] * (responses[here] - mean[here, None])
+        score += population.design[here].T @ deviation
     return score
 
 
@@ -210,7 +232,7 @@ def observation_weights(
         return np.ones(len(observed))
     fit = _fit(observed.astype(np.float64), np.ones(len(observed)), population)
     chance = np.concatenate(
-        [expit(population.design(rows) @ fit.beta) for rows in _slices(len(observed))]
+        [expit(population.design[rows] @ fit.beta) for rows in _slices(len(observed))]
     )
     weights = np.where(observed, 1 / chance, 0.0)
     cut = float(np.quantile(weights[observed], truncate))

@@ -42,6 +42,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 from scipy.special import expit
 
 from outcomes.core.errors import NotConverged, NotEstimable
@@ -82,6 +83,7 @@ def fit_logistic(
     n_columns: int,
     n_clusters: int,
     ridge: Array | None = None,
+    start: Array | None = None,
     tolerance: float = 1e-10,
     max_iterations: int = 50,
 ) -> LogisticFit:
@@ -95,6 +97,8 @@ def fit_logistic(
         Columns of the design, and number of cluster codes.
     ridge : (p,) array, optional
         Penalty of each column; none by default.
+    start : (p,) array, optional
+        Where to begin, such as the solution for a similar response; default zero.
     tolerance : float
         On the mean estimating equation.
 
@@ -105,7 +109,7 @@ def fit_logistic(
     NotEstimable
         Where the information is singular.
     """
-    beta = np.zeros(n_columns)
+    beta = np.zeros(n_columns) if start is None else start
     penalty = np.zeros(n_columns) if ridge is None else ridge
     total, score, information = _sums(chunks, beta, penalty)
     for iteration in range(1, max_iterations + 1):
@@ -175,7 +179,8 @@ def _sums(chunks: Chunks, beta: Array, ridge: Array) -> tuple[float, Array, Arra
     for x, y, weights, _ in chunks():
         mean = expit(x @ beta)
         score += x.T @ (weights * (y - mean))
-        information += (x * (weights * mean * (1 - mean))[:, None]).T @ x
+        root = x * np.sqrt(weights * mean * (1 - mean))[:, None]
+        information += root.T @ root  # one matrix with itself: half the work
         total += float(weights.sum())
     return total, score, information
 
@@ -211,7 +216,8 @@ def _sandwich(chunks: Chunks, beta: Array, information: Array, n_clusters: int) 
     scores = np.zeros((n_clusters, beta.size))
     for x, y, weights, cluster in chunks():
         residual = weights * (y - expit(x @ beta))
-        for column in range(beta.size):
-            scores[:, column] += np.bincount(cluster, x[:, column] * residual, n_clusters)
+        codes, place = np.unique(cluster, return_inverse=True)
+        rows = csr_array((residual, (place, np.arange(len(x)))), shape=(len(codes), len(x)))
+        scores[codes] += rows @ x
     bread = np.linalg.inv(information)
     return n_clusters / (n_clusters - 1) * bread @ (scores.T @ scores) @ bread
