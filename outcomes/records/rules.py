@@ -52,7 +52,7 @@ def column_rules(table: Table, supplied: Iterable[str]) -> Iterator[Rule]:
     for column in table.columns:
         if column.name in supplied:
             makers: tuple[Callable[[Table, Column], Iterator[Rule]], ...] = (
-                _type, _missing, _orphan, _hard_range, _plausible,
+                _type, _missing, _hard_range, _plausible,
             )  # fmt: skip
             for maker in makers:
                 yield from maker(table, column)
@@ -102,7 +102,8 @@ def needed_rules(table: Table, columns: Iterable[str]) -> Iterator[Rule]:
             )
 
 
-def _orphan(table: Table, column: Column) -> Iterator[Rule]:
+def orphan_rules(table: Table, column: Column) -> Iterator[Rule]:
+    """Rule for ids that the table they refer to does not hold."""
     if not column.references:
         return
     parent = column.references.split(".")[0]

@@ -27,6 +27,7 @@ from outcomes.records.rules import (
     known_instrument,
     needed_rules,
     order_rules,
+    orphan_rules,
     score_rules,
 )
 from outcomes.records.schema import TABLES
@@ -50,7 +51,7 @@ def validate_tables(
     """
     aside: dict[str, int] = {}
     for name in tables_in_order(supplied):
-        extra = [*needed_rules(TABLES[name], needed.get(name, ()))]
+        extra = [*needed_rules(TABLES[name], needed.get(name, ())), *_orphans(name, supplied)]
         aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside, extra)
     check_across(findings, supplied)
     check_course(findings, supplied)
@@ -82,6 +83,14 @@ def _validate_table(
     if table.name == "assessments":
         _check_scales(findings)
     return count
+
+
+def _orphans(name: str, supplied: Mapping[str, frozenset[str]]) -> Iterable[Rule]:
+    """Rules for ids that the owning table does not hold; a table that only describes may lack."""
+    for column in TABLES[name].columns:
+        parent = column.references.split(".")[0]
+        if column.name in supplied[name] and (parent in supplied or parent not in OPTIONAL_PARENTS):
+            yield from orphan_rules(TABLES[name], column)
 
 
 def _error_conditions(findings: Findings, table: Table, rules: list[Rule]) -> dict[str, str]:

@@ -1,0 +1,412 @@
+"""A first ``mapping.toml`` for a folder of exports: guesses with their reasons, gaps marked.
+
+The proposal is a draft for a person to read. What could not be guessed stands in it as ``GAP``; a
+column that looks as if it pointed at a person is dropped; an id is called a pseudonym only where
+its name does not say that it is the clinic's own number. Only names of columns and codes that the
+catalog knows are written, never what else stands in a cell.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from outcomes.records.feeds import canonical_feeds, missing_columns, missing_tables
+from outcomes.records.guesses import (
+    RECORD_NUMBER,
+    Guess,
+    TableGuess,
+    WideGuess,
+    guess_codes,
+    guess_columns,
+    guess_date,
+    guess_instruments,
+    guess_table,
+    guess_wide,
+    instrument_name,
+)
+from outcomes.records.identifier_values import check_values
+from outcomes.records.names import normalised
+from outcomes.records.patterns import named_kind
+from outcomes.records.rules import known_instrument
+from outcomes.records.schema import IDENTIFIERS, TABLES
+from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
+from outcomes.records.sql import ident
+
+MISSING_CODES: Final = (9, 99, 999, -9, -99, -999)
+MOST_CODES: Final = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """The text of a ``mapping.toml`` and how many gaps are marked in it."""
+
+    text: str
+    n_gaps: int
+    n_files: int
+
+
+def propose_mapping(path: str | Path) -> Proposal:
+    """Look at exports and propose how they relate to the canonical tables.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is at ``path``.
+    """
+    import duckdb
+
+    folder = Path(tempfile.mkdtemp(prefix="outcomes-"))
+    connection = duckdb.connect(":memory:")
+    try:
+        origins, _ = find_origins(Path(path))
+        loader = Loader(connection, folder)
+        loaded = [one for origin in origins for one in loader.load(origin, ReadOptions())]
+        if _is_canonical(loaded):
+            return _canonical(loaded)
+        return _Draft(connection, loaded).proposal()
+    finally:
+        connection.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_canonical(loaded: Sequence[Loaded]) -> bool:
+    feeds, problems = canonical_feeds(loaded)
+    missing = [*missing_columns(feeds), *missing_tables(feed.table.name for feed in feeds)]
+    named = [
+        column
+        for feed in feeds
+        for column in feed.loaded.columns
+        if normalised(column) not in feed.table and named_kind(column)
+    ]
+    return not (missing or named or any(problem.severity == "fatal" for problem in problems))
+
+
+def _canonical(loaded: Sequence[Loaded]) -> Proposal:
+    names = [source.origin.name for source in loaded]
+    lines = [
+        "# Every file has the name of a canonical table and the columns that it needs, so there is",
+        "# nothing to map: files are matched to tables, and columns to columns, by name.",
+        *(f"#   {name}" for name in names),
+        "schema = 1",
+        "tables = []",
+    ]
+    return Proposal(text="\n".join(lines) + "\n", n_gaps=0, n_files=len(names))
+
+
+class _Draft:
+    """Gathers guesses over all sources; the start of an episode may be in another file."""
+
+    def __init__(self, connection: Any, loaded: Sequence[Loaded]) -> None:
+        self._connection = connection
+        self._loaded = [source for source in loaded if source.columns]
+        self._start = self._find_start()
+        self._gaps = 0
+
+    def proposal(self) -> Proposal:
+        """Write the mapping."""
+        parts = [(source, self._tables(source)) for source in self._loaded]
+        fed = {table.table.name for _, tables in parts for table in tables}
+        lines = [
+            "# A first draft: read every line. Each guess has its reason, and what could not be",
+            "# guessed is marked GAP. How a mapping works: docs/how-to/map-your-records.md",
+            "schema = 1",
+        ]
+        lines += self._missing_tables(fed)
+        for source, tables in parts:
+            lines += self._source_lines(source, tables)
+        lines += self._date_lines()
+        for source, tables in parts:
+            for table in tables:
+                lines += self._table_lines(source, table)
+        if not fed:
+            lines.insert(3, "tables = []")
+        return Proposal(text="\n".join(lines) + "\n", n_gaps=self._gaps, n_files=len(parts))
+
+    # -- what is what ---------------------------------------------------------------------------
+
+    def _find_start(self) -> tuple[Loaded, str] | None:
+        for source in sorted(self._loaded, key=lambda one: _rank(one.origin.stem)):
+            start = guess_date("start", list(source.columns))
+            if start and _id_of(source):
+                return source, start
+        return None
+
+    def _tables(self, source: Loaded) -> list[TableGuess]:
+        names = list(source.columns)
+        wide = guess_wide(names)
+        used = {column for one in wide for column in one.columns}
+        rest = [name for name in names if name not in used]
+        table, reason = guess_table(source.origin.stem)
+        if table is None:
+            name = _best_table(rest, dated=self._start is not None)
+            table, reason = TABLES[name], "its columns fit best"
+        found = [self._table(source, table.name, reason, rest, wide)]
+        if table.name == "episodes" and not self._has_named("patients"):
+            found += self._people(source, rest)
+        if table.name in ("patients", "episodes") and wide:
+            reason = "scores stand in columns beside each other"
+            found.append(self._table(source, "assessments", reason, rest, wide))
+        if table.name in ("patients", "assessments") and not self._has_episodes(source):
+            reason = "no other file holds episodes: one a person is assumed"
+            found.insert(0, self._table(source, "episodes", reason, rest, []))
+            found[0].distinct = table.name == "assessments"
+        return found
+
+    def _has_named(self, name: str) -> bool:
+        return any(guess_table(one.origin.stem)[0] is TABLES[name] for one in self._loaded)
+
+    def _people(self, source: Loaded, names: list[str]) -> list[TableGuess]:
+        """Describe patients from the episodes' file, where it says something about them."""
+        found = self._table(source, "patients", "no other file holds patients", names, [])
+        found.distinct = True
+        return [found] if len(found.columns) > 1 and not found.gaps else []
+
+    def _has_episodes(self, source: Loaded) -> bool:
+        others = [one for one in self._loaded if one is not source]
+        named = [guess_table(one.origin.stem)[0] for one in others]
+        return TABLES["episodes"] in named or source is not self._episode_source()
+
+    def _episode_source(self) -> Loaded:
+        """The source that episodes are made from where no file is named after them."""
+        return min(self._loaded, key=lambda one: _rank(one.origin.stem))
+
+    def _table(
+        self, source: Loaded, name: str, reason: str, names: list[str], wide: list[WideGuess]
+    ) -> TableGuess:
+        table = TABLES[name]
+        guess = TableGuess(table=table, reason=reason)
+        guess.columns = guess_columns(table, names, dated=self._start is not None)
+        have = {one.column: one for one in guess.columns}
+        if (
+            "episode_id" in table
+            and "episode_id" not in have
+            and "patient_id"
+            in (
+                person := {
+                    one.column: one for one in guess_columns(TABLES["patients"], names, dated=False)
+                }
+            )
+        ):
+            says = person["patient_id"].says
+            guess.columns.insert(
+                0, Guess(column="episode_id", says=says, reason="one episode a person is assumed")
+            )
+        if name == "assessments" and "score" not in have:
+            guess.wide = wide or guess_instruments(names)
+            if any("{" in str(one.says.get("pattern")) for one in guess.wide):
+                guess.columns = [one for one in guess.columns if one.column == "episode_id"]
+        guess.columns = [self._with_codes(source, one) for one in guess.columns]
+        guess.wide = [self._with_missing(source, one) for one in guess.wide]
+        required = [column.name for column in table.columns if column.required]
+        guess.gaps = [column for column in required if column not in guess.filled]
+        return guess
+
+    def _with_codes(self, source: Loaded, guess: Guess) -> Guess:
+        column = guess.says.get("from")
+        if not isinstance(column, str):
+            return guess
+        recode = guess_codes(guess.column, self._codes(source, column))
+        if not recode:
+            return guess
+        says = {**guess.says, "recode": recode, "other": "keep"}
+        return Guess(column=guess.column, says=says, reason=f"{guess.reason}; known other words")
+
+    def _codes(self, source: Loaded, column: str) -> list[str]:
+        rows = self._connection.execute(
+            f"SELECT DISTINCT CAST({ident(column)} AS VARCHAR) FROM {source.relation} "
+            f"WHERE {ident(column)} IS NOT NULL ORDER BY 1 LIMIT {MOST_CODES + 1}"
+        ).fetchall()
+        return [value for (value,) in rows] if len(rows) <= MOST_CODES else []
+
+    def _with_missing(self, source: Loaded, guess: WideGuess) -> WideGuess:
+        """Add codes such as 99 that lie outside the instrument's range and are there."""
+        found: set[int] = set()
+        for column in guess.columns:
+            name = guess.says.get("set", {}).get("instrument") or _leading_instrument(column)
+            known = known_instrument(name) if name else None
+            if known is None or known.score_min is None or known.score_max is None:
+                continue
+            outside = [c for c in MISSING_CODES if not known.score_min <= c <= known.score_max]
+            found |= {code for code in outside if self._holds(source, column, code)}
+        if not found:
+            return guess
+        says = {**guess.says, "missing": sorted(found)}
+        return WideGuess(
+            says=says,
+            reason=f"{guess.reason}; codes outside the range read as missing",
+            columns=guess.columns,
+        )
+
+    def _holds(self, source: Loaded, column: str, code: int) -> bool:
+        (count,) = self._connection.execute(
+            f"SELECT count(*) FROM {source.relation} "
+            f"WHERE TRY_CAST(CAST({ident(column)} AS VARCHAR) AS DOUBLE) = {code}"
+        ).fetchone()
+        return bool(count)
+
+    # -- how it is written ----------------------------------------------------------------------
+
+    def _gap(self, text: str) -> str:
+        self._gaps += 1
+        return f"# GAP: {text}"
+
+    def _missing_tables(self, fed: set[str]) -> list[str]:
+        return [
+            self._gap(
+                f"no file was recognised as {problem.table} {problem.message.split('(')[-1]}"
+            ).replace(")", "")
+            for problem in missing_tables(fed)
+        ]
+
+    def _source_lines(self, source: Loaded, tables: Sequence[TableGuess]) -> list[str]:
+        keys = _key_columns(tables)
+        used = _used_columns(tables)
+        if self._start is not None and self._start[0] is source:
+            used.add(self._start[1])
+        own = [column for column in keys if RECORD_NUMBER.search(normalised(column))]
+        pseudonyms = [column for column in keys if column not in own]
+        drop = [
+            column
+            for column in source.columns
+            if column not in used and self._points(source, column)
+        ]
+        if not (keys or drop):
+            return []
+        lines = ["", f"[sources.{_quoted(source.origin.name)}]"]
+        if pseudonyms:
+            lines += [
+                "# These become ids. Take a column out if its numbers mean something elsewhere:",
+                f"pseudonymous = {_quoted(pseudonyms)}",
+            ]
+        lines += [
+            self._gap(
+                f"{column!r} is named like the clinic's own number: replace its numbers, then"
+            )
+            + f"\n#      add it to pseudonymous = {_quoted([*pseudonyms, column])}"
+            for column in own
+        ]
+        if drop:
+            lines += [
+                "# Named or shaped like something that points at a person:",
+                f"drop = {_quoted(drop)}",
+            ]
+        return lines
+
+    def _points(self, source: Loaded, column: str) -> bool:
+        """Whether a column is named or shaped like an identifier."""
+        if named_kind(column):
+            return True
+        return bool(check_values(self._connection, source, {column: column}, frozenset()))
+
+    def _date_lines(self) -> list[str]:
+        if self._start is None:
+            return []
+        source, start = self._start
+        patient = guess_column_of("patient_id", source)
+        return [
+            "",
+            "[dates]                                  # dates become days, and are dropped",
+            f"source = {_quoted(source.origin.name)}",
+            f"episode = {_quoted(_id_of(source))}",
+            *([f"patient = {_quoted(patient)}"] if patient else []),
+            f"start = {_quoted(start)}",
+        ]
+
+    def _table_lines(self, source: Loaded, guess: TableGuess) -> list[str]:
+        lines = [
+            "",
+            f"[[tables]]                               # {guess.reason}",
+            f"source = {_quoted(source.origin.name)}",
+            f"table = {_quoted(guess.table.name)}",
+            "take_named = false",
+        ]
+        lines += ["distinct = true"] * guess.distinct
+        lines += [
+            self._gap(f"{guess.table.name}.{column} is required and no column looks like it")
+            for column in guess.gaps
+        ]
+        if guess.columns:
+            lines += ["", "[tables.columns]"]
+            lines += [
+                f"{one.column} = {_said(one.says)}    # {one.reason}" for one in guess.columns
+            ]
+        for wide in guess.wide:
+            lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
+            lines += [f"{key} = {_quoted(value)}" for key, value in wide.says.items()]
+        return lines
+
+
+def guess_column_of(column: str, source: Loaded) -> str:
+    """The source's column for a declared one; empty for none."""
+    guesses = guess_columns(TABLES["episodes"], list(source.columns), dated=False)
+    found = [guess.says["from"] for guess in guesses if guess.column == column]
+    return str(found[0]) if found else ""
+
+
+def _id_of(source: Loaded) -> str:
+    """The column that tells episodes apart: an episode's own id, else the person's."""
+    return guess_column_of("episode_id", source) or guess_column_of("patient_id", source)
+
+
+def _rank(stem: str) -> int:
+    """Where episodes most likely stand: their own file, the people's, the scores', any."""
+    table, _ = guess_table(stem)
+    order = ("episodes", "patients", "assessments")
+    return order.index(table.name) if table and table.name in order else len(order)
+
+
+def _best_table(names: Sequence[str], *, dated: bool) -> str:
+    """The table of which the most columns are recognised; an instrument's column is a score."""
+    scored = len(guess_instruments(names))
+    counts = {
+        name: len(guess_columns(table, names, dated=dated))
+        + (scored if name == "assessments" else 0)
+        for name, table in TABLES.items()
+    }
+    return max(counts, key=lambda name: (counts[name], name == "episodes"))
+
+
+def _leading_instrument(column: str) -> str:
+    """The instrument that a wide column's name begins with; empty for none."""
+    parts = normalised(column).split("_")
+    names = ["_".join(parts[:k]) for k in range(len(parts), 0, -1)]
+    known = [instrument_name(name) for name in names if known_instrument(instrument_name(name))]
+    return known[0] if known else ""
+
+
+def _key_columns(tables: Iterable[TableGuess]) -> list[str]:
+    columns = [
+        str(guess.says["from"])
+        for table in tables
+        for guess in table.columns
+        if guess.column in IDENTIFIERS and "from" in guess.says
+    ]
+    return list(dict.fromkeys(columns))
+
+
+def _used_columns(tables: Iterable[TableGuess]) -> set[str]:
+    used: set[str] = set()
+    for table in tables:
+        used |= {str(one.says.get("from") or one.says.get("date")) for one in table.columns}
+        used |= {column for one in table.wide for column in one.columns}
+    return used
+
+
+def _said(says: Mapping[str, Any]) -> str:
+    return _quoted(says["from"]) if set(says) == {"from"} else _quoted(says)
+
+
+def _quoted(value: Any) -> str:
+    """Write one TOML value."""
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{json.dumps(str(k))} = {_quoted(v)}" for k, v in value.items())
+        return f"{{ {inside} }}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_quoted(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
