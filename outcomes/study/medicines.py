@@ -1,0 +1,179 @@
+"""Opioid dose up to time zero and up to each visit, on the patient's own clock.
+
+The value at a visit is the mean daily dose in oral morphine milligram equivalents over the
+``window_days`` days that end on its target day (at time zero: on time zero; at discharge: on the
+last day of care), days without opioid as 0. *Any opioid* is whether any record of an opioid, opioid
+agonist treatment included, touches the same days.
+
+A patient without a record in a window is a non-user only where prescriptions are known to its end:
+until ``followed_to_day``, or where that is not recorded, under ``coverage = "last_record"``, until
+the last day on which anything is recorded of the episode (end of care, session, assessment, event,
+home log). Prescriptions themselves are not asked: they would make those who take opioids known for
+longer. Beyond that day both values are missing. Records say what was prescribed or dispensed, not
+what was taken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from outcomes.catalog.medications import OPIOID, OPIOID_AGONIST, drug_groups, ingredients
+from outcomes.measures.fills import NOT_COMPUTABLE
+from outcomes.measures.medication import average_mme, classes_used, daily_mme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from outcomes.study.sections import OutcomeSpec, VisitSpec
+    from outcomes.study.steps import Steps
+
+    Floats = NDArray[np.float64]
+
+DATED: Final = ("sessions", "assessments", "items", "events", "home_log")
+"""Tables whose days show that an episode was still seen."""
+
+DRUGS: Final = "select distinct drug from medications where drug is not null order by 1"
+OPIOIDS: Final = """
+select m.patient_id, m.day, m.drug, m.route, m.strength, m.unit, m.quantity, m.days_supply,
+       m.as_needed, m.source
+from medications m
+join opioid_names o on o.drug = m.drug
+where m.patient_id in (select patient_id from analysed_ids)
+order by m.patient_id, m.day, m._source, m._row
+"""
+SEEN: Final = """
+select episode_id, max(day) as day from ({parts}) dated group by episode_id
+"""
+CLOCK: Final = """
+select a.episode_id, a.patient_id, a.patient_day, a.end_day, a.followed_to_day,
+       greatest(coalesce(a.end_day, s.day, 0), coalesce(s.day, 0)) as last_day
+from analysed_ids a left join last_seen s on s.episode_id = a.episode_id
+order by a.episode_id
+"""
+
+
+def find_doses(
+    steps: Steps,
+    outcome: OutcomeSpec,
+    visits: Sequence[VisitSpec],
+    *,
+    coverage: str,
+    window_days: int,
+) -> tuple[Floats, Floats, list[str]]:
+    """Return mean daily MME and any opioid of the analysed episodes.
+
+    Parameters
+    ----------
+    steps : Steps
+        With ``analysed_ids``.
+    outcome : OutcomeSpec
+        With measure ``daily_mme``.
+    visits : sequence of VisitSpec
+    coverage : {"last_record", "declared"}
+    window_days : int
+        Day of time zero on the episode's clock.
+
+    Returns
+    -------
+    mme, any_opioid : (1 + n_visits, n) arrays
+        Time zero, then each visit; NaN where it is not known.
+    notes : list of str
+    """
+    clock = _clock(steps)
+    windows = _windows(clock, outcome, visits, coverage=coverage, window_days=window_days)
+    shape = (1 + len(visits), len(clock))
+    if not steps.records.has("medications"):
+        note = f"{outcome.name}: the records hold no table 'medications', so no dose is known."
+        return np.full(shape, np.nan), np.full(shape, np.nan), [note]
+    names = _opioid_names(steps)
+    steps.give("opioid_names", names)
+    medications = steps.frame(OPIOIDS)
+    intervals = daily_mme(
+        medications,
+        factors=outcome.factors,
+        overlap=outcome.overlap,
+        as_needed=outcome.as_needed,
+    )
+    mme = average_mme(intervals, windows).to_numpy(dtype=np.float64)
+    used = classes_used(medications, windows)[[OPIOID, OPIOID_AGONIST]].any(axis=1)
+    any_opioid = np.where(windows["end_day"].notna(), used.to_numpy(dtype=np.float64), np.nan)
+    notes = _notes(outcome, intervals.attrs["statuses"], windows, len(clock))
+    return mme.reshape(shape), any_opioid.reshape(shape), notes
+
+
+def _clock(steps: Steps) -> pd.DataFrame:
+    """Return when each episode began on the patient's clock, ended, and was last seen."""
+    parts = [
+        f"select episode_id, day from {table} where day is not null"
+        for table in DATED
+        if steps.records.has(table)
+    ]
+    steps.keep("last_seen", SEEN.format(parts=" union all ".join(parts)))
+    return steps.frame(CLOCK)
+
+
+def _windows(
+    clock: pd.DataFrame,
+    outcome: OutcomeSpec,
+    visits: Sequence[VisitSpec],
+    *,
+    coverage: str,
+    window_days: int,
+) -> pd.DataFrame:
+    """Return one row a visit and episode, visits first; days missing where nothing is known."""
+    import pandas as pd
+
+    start, end, followed, last = (
+        clock[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in ("patient_day", "end_day", "followed_to_day", "last_day")
+    )
+    known = np.where(np.isnan(followed), last if coverage == "last_record" else -np.inf, followed)
+    days = [np.full(len(clock), float(window_days))]
+    for visit in visits:
+        planned = np.full(len(clock), float(window_days + (visit.day or 0)))
+        days.append(np.where(end > window_days, end, np.nan) if visit.event else planned)
+    day = np.stack(days)
+    there = (day <= known) & ~np.isnan(start)
+    stop = np.where(there, start + day, np.nan).ravel()
+    return pd.DataFrame(
+        {
+            "patient_id": np.tile(clock["patient_id"].to_numpy(), len(days)),
+            "start_day": stop - outcome.window_days + 1,
+            "end_day": stop,
+        }
+    )
+
+
+def _opioid_names(steps: Steps) -> pd.DataFrame:
+    """Return the names of opioids, and those that may be: the catalog does not know them."""
+    import pandas as pd
+
+    found = [str(name) for name in steps.columns(DRUGS)["drug"]]
+    opioids = {OPIOID, OPIOID_AGONIST}
+    kept = [n for n in found if opioids.intersection(drug_groups(n)) or not ingredients(n)]
+    return pd.DataFrame({"drug": pd.Series(kept, dtype="object")})
+
+
+def _notes(
+    outcome: OutcomeSpec, statuses: dict[str, int], windows: pd.DataFrame, n: int
+) -> list[str]:
+    notes = []
+    unclear = sum(count for status, count in statuses.items() if status in NOT_COMPUTABLE)
+    if unclear:
+        notes.append(
+            f"{outcome.name}: {unclear:,} records give no dose (medicine not known, or strength,"
+            " quantity or days of supply missing or implausible); means beside them are lower"
+            " bounds."
+        )
+    unknown = int(windows["end_day"].iloc[:n].isna().sum())
+    if unknown:
+        notes.append(
+            f"{outcome.name}: prescriptions up to time zero are not known for {unknown:,} of"
+            f" {n:,} episodes."
+        )
+    return notes
