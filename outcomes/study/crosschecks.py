@@ -100,11 +100,11 @@ RESERVED: Final = ("episode_id", "patient_id", "visit", "any_opioid", "exposure"
 
 
 def _known_instrument(where: str, name: str) -> Faults:
-    from outcomes.catalog.instruments import instrument_aliases, instrument_id, instrument_ids
+    from outcomes.catalog.instruments import instrument, instrument_aliases, instrument_ids
     from outcomes.core.errors import UsageError
 
     try:
-        instrument_id(name)
+        instrument(name)
     except UsageError:
         known = [*instrument_ids(), *instrument_aliases()]
         yield f"{where} instrument: {name!r} is not in the catalog. {suggestion(name, known)}"
@@ -166,7 +166,7 @@ def _exposure(exposure: ExposureSpec) -> Faults:
     if exposure.source == "components" and exposure.programs:
         yield "[exposure.programs]: applies to source = 'program' only. Leave it out"
     for program, kind in exposure.programs.items():
-        if kind not in known:
+        if exposure.source == "program" and kind not in known:
             hint = suggestion(kind, known)
             yield f"[exposure.programs] {program}: {kind!r} is not a type. {hint}"
     for key, value in (("reference", exposure.reference), ("primary", exposure.primary)):

@@ -81,7 +81,9 @@ def _windows(opened: Analysed) -> Windows:
     zero = float(opened.dataset.window_days)
     days = {BASELINE: np.full(opened.n, zero)}
     for visit in opened.dataset.spec.visits:
-        days[visit.label] = clock["end_day"] if visit.event else np.full(opened.n, zero + visit.day)
+        days[visit.label] = (
+            clock["end_day"] if visit.day is None else np.full(opened.n, zero + visit.day)
+        )
     return {
         visit: _window(opened, clock, day, length, after=visit != BASELINE)
         for visit, day in days.items()

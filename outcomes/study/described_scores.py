@@ -119,11 +119,11 @@ def _pick(opened: Analysed) -> list[str]:
             else "study_day > target"
         )
         for k, visit in enumerate(opened.dataset.spec.visits, start=1):
-            if visit.event:
-                opened.run(_AT_DISCHARGE.format(visit=k, within=int(visit.within_days)))
+            if visit.day is None or visit.from_day is None or visit.to_day is None:
+                opened.run(_AT_DISCHARGE.format(visit=k, within=visit.within_days))
             else:
-                window = (int(visit.day), int(visit.from_day), int(visit.to_day))
-                opened.run(_at_visit(k, *window, later.replace("target", str(window[0]))))
+                window = (visit.day, visit.from_day, visit.to_day)
+                opened.run(_at_visit(k, *window, later.replace("target", str(visit.day))))
     _take_compared(opened, codes)
     return codes
 

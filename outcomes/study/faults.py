@@ -95,7 +95,9 @@ def fault(error: ErrorDetails, raw: Mapping[str, Any], root: type[BaseModel]) ->
             f"{place(loc, raw)}: is {_shown(error['input'])}. {suggestion(error['input'], known)}"
         )
     words = _WORDS.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
-    return f"{place(loc, raw)}: is {_shown(error['input'])}; it {words}. {_description(loc, root)}"
+    where = f"[{loc[0]}]" if error["type"] == "model_type" and len(loc) == 1 else place(loc, raw)
+    text = f"{where}: is {_shown(error['input'])}; it {words}. {_description(loc, root)}"
+    return text.rstrip()
 
 
 def _own(error: ErrorDetails, where: str) -> str:

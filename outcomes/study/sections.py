@@ -362,12 +362,15 @@ class OutcomeSpec(Section):
     factors: str = Field(
         default="cdc-2022", description="Medication: version of the opioid factors"
     )
-    overlap: Literal["sum", "carry"] = Field(
+    overlap: Literal["sum", "concurrent"] = Field(
         default="sum",
-        description="Medication: concurrent supplies add up, or early refills carry on",
+        description="Medication: early refills carry on for at most seven days before supplies add"
+        " up (`sum`), or supplies add up as recorded (`concurrent`)",
     )
-    as_needed: Literal["prescribed", "half", "none"] = Field(
-        default="prescribed", description="Medication: how as-needed prescriptions count"
+    as_needed: Literal["prescribed", "dispensed", "exclude"] = Field(
+        default="prescribed",
+        description="Medication: as-needed prescriptions last as long as prescribed, until the next"
+        " fill, or are left out",
     )
 
     @model_validator(mode="before")
