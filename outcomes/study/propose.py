@@ -1,0 +1,122 @@
+"""A first ``mapping.toml`` and ``study.toml`` for a folder of exports.
+
+The exports are looked at once without a plan and once through the proposed mapping; what they hold
+then decides what the study proposes: the region of most episodes, the commonest intervention type
+as the reference and the next as the type it is compared to, the instruments and visits with most
+scores. Every line says why, and what nobody could guess is marked GAP. A proposal is no protocol:
+the primary comparison has to be declared before results are seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from outcomes.core.atomic import replaced_file
+from outcomes.core.errors import RecordsError, UsageError
+from outcomes.records.contents import Contents, read_contents
+from outcomes.records.files import read_records
+from outcomes.records.names import normalised
+from outcomes.records.propose import propose_mapping
+from outcomes.study.proposed_text import study_text
+
+if TYPE_CHECKING:
+    from outcomes.core.problems import Problem
+    from outcomes.records.files import Records
+    from outcomes.study.spec import StudySpec
+
+FILES: Final = ("mapping.toml", "study.toml")
+MOST_PROBLEMS: Final = 20
+
+
+def write_proposal(folder: Path, records: Path) -> list[Path]:
+    """Look at exports and write both files.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are written; it is made where it is not there.
+    records : Path
+        Folder of exports, or one file.
+
+    Returns
+    -------
+    list of Path
+        ``mapping.toml`` and ``study.toml``.
+
+    Raises
+    ------
+    UsageError
+        Where nothing is at ``records``, or one of the files exists already.
+    """
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
+        raise UsageError(
+            f"{folder} already holds {' and '.join(there)}, which is left alone. Name another"
+            " folder, or move the file away."
+        )
+    mapping = propose_mapping(records).text
+    folder.mkdir(parents=True, exist_ok=True)
+    with replaced_file(folder / "mapping.toml") as partial:
+        partial.write_text(mapping, encoding="utf-8")
+    try:
+        held: Records | None = read_records(records, folder / "mapping.toml")
+        problems: tuple[Problem, ...] = ()
+    except RecordsError as error:
+        held, problems = None, error.problems
+    if problems:
+        with replaced_file(folder / "mapping.toml") as partial:
+            partial.write_text(_with_problems(mapping, problems), encoding="utf-8")
+    text = propose_study(folder, records, held)
+    with replaced_file(folder / "study.toml") as partial:
+        partial.write_text(text, encoding="utf-8")
+    return [folder / name for name in FILES]
+
+
+def propose_study(folder: Path, path: Path, records: Records | None) -> str:
+    """Write the study as text; ``records`` is None where they could not be read yet."""
+    place = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    name = normalised(folder.resolve().name).replace("_", "-") or "study"
+    if records is None:
+        return study_text(name, place, Contents(), {}, readable=False)
+    contents = read_contents(records)
+    first = _spec(study_text(name, place, contents, {}), folder)
+    counts = exposure_counts(records, first) if contents.has_components else {}
+    return study_text(name, place, contents, counts)
+
+
+def exposure_counts(records: Records, spec: StudySpec) -> dict[str, int]:
+    """Count the eligible episodes of each single intervention type, the commonest first."""
+    from outcomes.study.episodes import Flow, find_candidates
+    from outcomes.study.exposure import find_exposure, keep_held
+    from outcomes.study.exposure_types import study_types
+    from outcomes.study.steps import steps_in
+
+    types = study_types(spec.exposure)
+    with steps_in(records) as steps:
+        eligible, _ = find_candidates(steps, spec.population, spec.time.window_days, Flow())
+        keep_held(steps, types, spec.time.window_days)
+        found = find_exposure(steps, eligible, types, spec.exposure)
+    counted = Counter(str(name) for name in found.types if name and "+" not in name)
+    return dict(sorted(counted.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _spec(text: str, folder: Path) -> StudySpec:
+    import tomllib
+
+    from outcomes.study.spec import StudySpec
+
+    content: Mapping[str, object] = tomllib.loads(text)
+    return StudySpec.model_validate({**content, "folder": folder.resolve()})
+
+
+def _with_problems(mapping: str, problems: tuple[Problem, ...]) -> str:
+    """Put what stops the records on top of the mapping, without any value of a row."""
+    fatal = [problem for problem in problems if problem.severity == "fatal"]
+    lines = ["# GAP: the records cannot be read through this mapping yet:"]
+    lines += [f"#   {problem}".replace("\n", " ") for problem in fatal[:MOST_PROBLEMS]]
+    lines += [f"#   and {len(fatal) - MOST_PROBLEMS} more"] * (len(fatal) > MOST_PROBLEMS)
+    return "\n".join([*lines, "", mapping])

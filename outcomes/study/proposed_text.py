@@ -1,0 +1,250 @@
+"""The text of a proposed ``study.toml``: each choice with its reason, each gap marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any, Final
+
+from outcomes.catalog.instruments import instrument, instrument_ids
+from outcomes.records.contents import Contents
+from outcomes.records.names import normalised
+from outcomes.study.sections import DEFAULT_OUTCOMES, DEFAULT_VISITS, TimeSpec
+from outcomes.study.toml_text import toml_value
+
+WINDOW: Final[int] = TimeSpec().window_days
+FEWEST_SHARE: Final = 0.1
+"""A planned visit is proposed where this share of the episodes was seen in its window."""
+ROLES: Final = {"pain": ("pain",), "mobility": ("function", "performance")}
+"""Groups of instruments that can stand for an outcome of the report."""
+PREFERRED: Final = ("nprs", "odi")
+MARGIN_SHARE: Final = 0.05
+FEWEST_SHOWN: Final = 11
+"""Smaller counts are not written: a study is a file that others may read."""
+
+
+def study_text(
+    name: str,
+    place: str,
+    contents: Contents,
+    exposures: Mapping[str, int],
+    *,
+    readable: bool = True,
+) -> str:
+    """Write a study.
+
+    Parameters
+    ----------
+    name : str
+        Its id.
+    place : str
+        Where the records are, relative to the study.
+    contents : Contents
+    exposures : mapping of str to int
+        Episodes by intervention type, the commonest first.
+    readable : bool
+        False where the records could not be read through the proposed mapping.
+    """
+    outcomes = _outcomes(contents)
+    visits = _visits(contents, outcomes)
+    lines = [
+        "# A first draft: read every line before you run it. Each guess has its reason, and what",
+        "# could not be guessed is marked GAP. All other settings have their defaults.",
+        *(["# GAP: the records could not be read yet: see mapping.toml"] * (not readable)),
+        "schema = 1",
+        f"id = {toml_value(name if name[0].isalnum() else 'study')}",
+        "",
+        "[records]",
+        f"path = {toml_value(place)}",
+        'mapping = "mapping.toml"',
+        *_population(contents),
+        *_exposure(contents, exposures),
+        *_primary(contents, outcomes, visits),
+        *_outcome_tables(outcomes),
+        *_visit_tables(visits),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _population(contents: Contents) -> list[str]:
+    regions = [region for region in contents.regions if region not in ("other", "unknown")]
+    known = [region for region in regions if region in _known_regions()]
+    if not known:
+        return [
+            "",
+            "[population]",
+            "# GAP: no region is recorded, so all episodes are taken together on purpose.",
+            "body_regions = []",
+            "pool_regions = true",
+        ]
+    others = ", ".join(f"{region} ({_many(contents.regions[region])})" for region in known[1:])
+    return [
+        "",
+        "[population]",
+        f"# The region of most episodes ({_many(contents.regions[known[0]])} of {_many(contents.n_episodes)})"
+        + (f"; others: {others}" if others else ""),
+        f"body_regions = {toml_value([known[0]])}",
+    ]
+
+
+def _many(count: int) -> str:
+    """A count as it may stand in a file that is passed on."""
+    return str(count) if count >= FEWEST_SHOWN else f"fewer than {FEWEST_SHOWN}"
+
+
+def _known_regions() -> Sequence[str]:
+    from outcomes.records.schema import EPISODES
+
+    return EPISODES["body_region"].values
+
+
+def _exposure(contents: Contents, exposures: Mapping[str, int]) -> list[str]:
+    if contents.has_components or not contents.programs:
+        return _delivered(contents, exposures)
+    return _assigned(contents.programs)
+
+
+def _delivered(contents: Contents, exposures: Mapping[str, int]) -> list[str]:
+    reference, primary = _pair(list(exposures), ["usual_care", "exercise"])
+    lines = ["", "[exposure]"]
+    if not contents.has_components:
+        lines.append("# GAP: neither components of sessions nor programs are recorded.")
+    if len(exposures) > 1:
+        counted = ", ".join(f"{kind} {_many(count)}" for kind, count in exposures.items())
+        lines.append(f"# Episodes by what was delivered in the first {WINDOW} days: {counted}.")
+        lines.append("# The commonest is the reference, the next is compared to it.")
+    else:
+        lines.append("# GAP: fewer than two types were found; choose what is compared.")
+    return [
+        *lines,
+        'source = "components"',
+        f"reference = {toml_value(reference)}",
+        f"primary = {toml_value(primary)}",
+    ]
+
+
+def _pair(found: list[str], default: list[str]) -> tuple[str, str]:
+    """The reference and the type compared to it."""
+    chosen = [*found[:2], *(kind for kind in default if kind not in found[:2])]
+    return chosen[0], chosen[1]
+
+
+def _assigned(programs: Mapping[str, int]) -> list[str]:
+    ids = {code: _type_id(code) for code in programs}
+    kinds = list(dict.fromkeys(ids.values()))
+    reference, primary = _pair(kinds, ["usual_care", "exercise"])
+    more = [kind for kind in (reference, primary) if kind not in kinds]
+    counted = ", ".join(f"{ids[code]} {_many(count)}" for code, count in programs.items())
+    lines = [
+        "",
+        "[exposure]",
+        "# Components of sessions are not recorded, so the program decides what an episode had.",
+        f"# Episodes by program: {counted}. The commonest is the reference.",
+        'source = "program"',
+        f"programs = {toml_value(ids)}",
+        f"reference = {toml_value(reference)}",
+        f"primary = {toml_value(primary)}",
+    ]
+    for kind in [*kinds, *more]:
+        lines += ["", "[[exposure.types]]", f"id = {toml_value(kind)}"]
+    return lines
+
+
+def _type_id(code: str) -> str:
+    plain = normalised(code)
+    return plain if plain[:1].isalpha() else f"program_{plain or 'unnamed'}"
+
+
+def _outcomes(contents: Contents) -> list[dict[str, Any]]:
+    """The instrument with most repeated scores for pain and mobility; opioids where recorded."""
+    outcomes = []
+    for role, groups in ROLES.items():
+        held = [
+            name
+            for name in sorted(contents.instruments, key=lambda one: one not in PREFERRED)
+            if name in instrument_ids() and instrument(name).group in groups
+        ]
+        if held:
+            outcomes.append(_outcome(role, held[0], contents.instruments[held[0]]))
+    if contents.has_medications:
+        outcomes.append({**_default("medication"), "why": "prescriptions are recorded"})
+    return outcomes or [{**_default("pain"), "why": "GAP: no instrument was measured twice"}]
+
+
+def _default(role: str) -> dict[str, Any]:
+    return dict(next(outcome for outcome in DEFAULT_OUTCOMES if outcome["role"] == role))
+
+
+def _outcome(role: str, name: str, count: int) -> dict[str, Any]:
+    default = _default(role)
+    why = f"measured twice or more in {_many(count)} episodes"
+    if name == default["instrument"]:
+        return {**default, "why": why}
+    known = instrument(name)
+    span = (known.score_max or 0) - (known.score_min or 0)
+    return {
+        **default,
+        "instrument": name,
+        "margin": round(MARGIN_SHARE * span, 3) if span > 0 else 1.0,
+        "margin_source": "a placeholder of the proposal, not reviewed",
+        "why": f"{why}. GAP: give the smallest difference worth having (margin)",
+    }
+
+
+def _visits(contents: Contents, outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The default visits that were kept, else one around the middle of all later scores."""
+    names = [outcome["instrument"] for outcome in outcomes if "instrument" in outcome]
+    days = sorted(day for name in names for day in contents.days.get(name, ()))
+    fewest = max(1.0, FEWEST_SHARE * contents.n_episodes)
+    kept = []
+    for visit in DEFAULT_VISITS:
+        low, high = (int(str(visit[key])) + WINDOW for key in ("from_day", "to_day"))
+        seen = sum(low <= day <= high for day in days)
+        if seen >= fewest:
+            kept.append({**visit, "why": f"{_many(seen)} scores lie in its window"})
+    if kept or not days:
+        return kept
+    later = [day - WINDOW for day in days if day > WINDOW]
+    if not later:
+        return []
+    target = int(median(later))
+    return [
+        {
+            "label": "follow_up",
+            "day": target,
+            "from_day": 1,
+            "to_day": max(later),
+            "why": "GAP: no usual visit fits the days of the scores; this one takes them all",
+        }
+    ]
+
+
+def _primary(
+    contents: Contents, outcomes: Sequence[Mapping[str, Any]], visits: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    labels = [visit["label"] for visit in visits] or [visit["label"] for visit in DEFAULT_VISITS]
+    visit = "week_12" if "week_12" in labels else labels[-1]
+    return [
+        "",
+        "[primary]                                # GAP: declare it before you look at results",
+        f"outcome = {toml_value(outcomes[0]['id'])}",
+        f"visit = {toml_value(visit)}",
+    ]
+
+
+def _outcome_tables(outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
+    return _tables("outcomes", outcomes)
+
+
+def _visit_tables(visits: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not visits:
+        return ["", "# GAP: no score after the first days was found; the default visits are kept."]
+    return _tables("visits", visits)
+
+
+def _tables(name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for row in rows:
+        lines += ["", f"[[{name}]]", f"# {row['why']}"]
+        lines += [f"{key} = {toml_value(value)}" for key, value in row.items() if key != "why"]
+    return lines
