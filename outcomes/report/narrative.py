@@ -214,7 +214,7 @@ class Narrative:
         pair = "{exposure} against {reference}"
         sure = f"{{amount}} ({self.study.level_text} interval {{interval}})"
         hidden = f"For {pair} no difference is shown: {{reason}}."
-        found = f"What differs between the groups is smaller: for {pair}, {sure}."
+        found = f"What differs between the groups: for {pair}, {sure}."
         return {
             "better": found,
             "worse": found,

@@ -23,7 +23,6 @@ from outcomes.report.medicines import build_use
 from outcomes.report.responders import build_responders
 from outcomes.results.wording import Code, number
 
-
 CODES: Final[tuple[Code, ...]] = get_args(Code)
 """Verdicts in the order in which the script is given their sentences."""
 

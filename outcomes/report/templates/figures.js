@@ -16,6 +16,9 @@ function inflate() {
   })();
   return plotly;
 }
+const paperNow = () => document.documentElement.classList.contains('printing');
+const high = () => (paperNow() ? 186 : 240);
+const small = () => (paperNow() ? 9.5 : 11.5);
 const token = name => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const colour = (slot, text = false) => token(`${text ? 'x' : 'c'}${slot}`);
 const faint = (hex, opacity) => `rgba(${[1, 3, 5].map(k => parseInt(hex.slice(k, k + 2), 16)).join(',')},${opacity})`;
@@ -23,12 +26,13 @@ const faint = (hex, opacity) => `rgba(${[1, 3, 5].map(k => parseInt(hex.slice(k,
 /* ---- the shared layout in the colours of the moment ---- */
 function layoutOf(changes) {
   const base = structuredClone(D.layout);
-  Object.assign(base.font, {color: token('ink2')});
+  const size = paperNow() ? .84 : 1;
+  Object.assign(base.font, {color: token('ink2'), size: 12.5 * size});
   Object.assign(base.hoverlabel, {bgcolor: token('ink'), bordercolor: token('ink')});
   base.hoverlabel.font.color = token('paper');
   for (const axis of [base.xaxis, base.yaxis]) {
     Object.assign(axis, {gridcolor: token('grid'), linecolor: token('ink3')});
-    axis.tickfont.color = token('ink3');
+    Object.assign(axis.tickfont, {color: token('ink3'), size: 11.5 * size});
   }
   return Object.assign(base, {...changes, xaxis: {...base.xaxis, ...changes.xaxis}, yaxis: {...base.yaxis, ...changes.yaxis}});
 }
@@ -50,13 +54,13 @@ function lineOf(course, slot, {band = true, ghost = false, followed = false} = {
 function tickWords(course, width) {
   return course.ticks.map((tick, k) => {
     if (course.labels[k] === S.v) return `<b>${tick}</b>`;
-    return width < 190 && course.tight[k] ? '' : tick;
+    return width < 235 && course.tight[k] ? '' : tick;
   });
 }
-function counts(course, slots) {
+function counts(course, slots, width) {
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
-    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -24 - 15 * line, text: n === '–' ? '' : n,
-    showarrow: false, font: {size: 11.5, color: colour(slot, true)}}));
+    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: n === '–' || (width < 235 && course.tight[k]) ? '' : n,
+    showarrow: false, font: {size: small(), color: colour(slot, true)}}));
   return slots.flatMap(row);
 }
 function gone(course, slots) {
@@ -70,9 +74,9 @@ function frame(course, width, slots) {
   shapes.push(...missing.map(x => ({type: 'line', x0: x, x1: x, yref: 'paper', y0: 0, y1: 1,
     line: {color: token('ink3'), width: 1, dash: 'dot'}})));
   const notes = missing.map(x => ({x, y: 1, yref: 'paper', yanchor: 'top', xshift: -9, textangle: -90, text: 'not shown',
-    showarrow: false, font: {size: 11.5, color: token('ink3')}}));
-  const [low, high] = [course.weeks[0], course.weeks.at(-1)];
-  return {shapes, notes, xaxis: {range: low === high ? [low - 1, high + 1] : [low, high], tickvals: course.weeks,
+    showarrow: false, font: {size: small(), color: token('ink3')}}));
+  const [first, last] = [course.weeks[0], course.weeks.at(-1)];
+  return {shapes, notes, xaxis: {range: first === last ? [first - 1, last + 1] : [first, last], tickvals: course.weeks,
     ticktext: tickWords(course, width), showline: true, ticklabelstandoff: 2, tickangle: 0},
   yaxis: {range: [course.low, course.high], tickvals: course.yticks.map(tick => tick[0]), ticktext: course.yticks.map(tick => tick[1])}};
 }
@@ -82,28 +86,29 @@ function panelFigure(course, slot, width) {
   const traces = [...rest.flatMap(k => lineOf(course, k, {ghost: true})), ...lineOf(course, reference),
     ...lineOf(course, slot, {followed: D.types[slot].id === S.f})];
   const made = frame(course, width, [slot, reference]);
-  return {traces, layout: layoutOf({height: 240, width, margin: {l: 26, r: 10, t: 10, b: 54}, shapes: made.shapes,
-    annotations: [...made.notes, ...counts(course, [slot, reference])], xaxis: made.xaxis, yaxis: made.yaxis})};
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: 10, t: 10, b: 54}, shapes: made.shapes,
+    annotations: [...made.notes, ...counts(course, [slot, reference], width)], xaxis: made.xaxis, yaxis: made.yaxis})};
 }
-function spread(places, gap) {
+function spread(places, gap, tall) {
   const out = [];
   places.forEach((place, k) => out.push(k ? Math.max(place, out[k - 1] + gap) : place));
-  const over = Math.max(0, (out.at(-1) ?? 0) - 176);
+  const over = Math.max(0, (out.at(-1) ?? 0) - tall - 4);
   return out.map(place => place - over);
 }
 function togetherFigure(course, width) {
+  const tall = high() - 64;
   const traces = D.types.flatMap((type, slot) => lineOf(course, slot, {band: false, followed: type.id === S.f}));
   const ends = D.types.map((type, slot) => {
     const {x, y} = course.traces[type.id][1];
     const last = y.findLastIndex(value => value !== null);
-    return {slot, x: x[last], y: 170 * (course.high - y[last]) / (course.high - course.low), shown: last >= 0};
+    return {slot, x: x[last], y: tall * (course.high - y[last]) / (course.high - course.low), shown: last >= 0};
   }).filter(end => end.shown).sort((a, b) => a.y - b.y);
-  const places = spread(ends.map(end => end.y), 13.5);
+  const places = spread(ends.map(end => end.y), small() + 2, tall);
   const names = ends.map((end, k) => ({x: 1, xref: 'paper', xanchor: 'left', xshift: 8, y: 1, yref: 'paper', yanchor: 'middle',
     yshift: -places[k], text: escaped(D.types[end.slot].short), showarrow: false,
-    font: {size: 11.5, color: colour(end.slot, true)}}));
+    font: {size: small(), color: colour(end.slot, true)}}));
   const made = frame(course, width, []);
-  return {traces, layout: layoutOf({height: 240, width, margin: {l: 26, r: width < 240 ? 92 : 122, t: 10, b: 54},
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: width < 240 ? 92 : 122, t: 10, b: 54},
     shapes: made.shapes, annotations: names, xaxis: made.xaxis, yaxis: made.yaxis})};
 }
 /* Plotly reads a few tags in its texts; labels may not hold any. */
@@ -129,7 +134,7 @@ function curveFigure(outcome, width) {
   const notes = labels.map((end, k) => ({x: at, y: 100 * end.value, xanchor: 'left', xshift: 8, yshift: near ? (k ? -10 : 10) : 0,
     text: `<b>${escaped(D.types[end.slot].short)} ${Math.round(100 * end.value)} %</b>`, showarrow: false,
     bgcolor: faint(token('paper'), .8), font: {color: colour(end.slot, true)}}));
-  return {traces, layout: layoutOf({height: 250, width, margin: {l: 44, r: 12, t: 8, b: 30}, annotations: notes,
+  return {traces, layout: layoutOf({height: paperNow() ? 200 : 250, width, margin: {l: 44, r: 12, t: 8, b: 30}, annotations: notes,
     shapes: [{type: 'line', x0: at, x1: at, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink'), width: 1.6}},
       {type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink3'), width: 1, dash: 'dot'}}],
     yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticksuffix: ' %'}, xaxis: {showline: true}})};
@@ -147,6 +152,7 @@ function headPanel(place) {
   if (place.dataset.panel === undefined || place.dataset.panel === 'all') return;
   const slot = others()[place.dataset.panel];
   one('h4', place).replaceChildren(typeName(slot));
+  place.classList.toggle('followed', D.types[slot].id === (S.f === S.c ? null : S.f));
   if (place.closest('figure').dataset.fig === 'use') return;
   const found = read(outcomeOf(place.closest('.effect').dataset.o), slot, slotOf(S.c), placeOf(S.v));
   one('p', place).textContent = found.shown ? `${found.amount} (${found.sizeInterval})` : found.short;
@@ -183,7 +189,7 @@ function redrawFigures() {
   });
 }
 function resizeFigures() {
-  drawn.forEach(place => { if (place.near || document.documentElement.classList.contains('printing')) paint(window.Plotly, place); else place.stale = true; });
+  drawn.forEach(place => { if (place.near || paperNow()) paint(window.Plotly, place); else place.stale = true; });
 }
 function startSlider(place) {
   const section = place.closest('.effect'), outcome = outcomeOf(section.dataset.o);
@@ -214,7 +220,7 @@ let folded = [];
 function preparePaper(on) {
   document.documentElement.classList.toggle('printing', on);
   if (on) {
-    folded = all('details:not([open])').filter(part => !part.matches('.data'));
+    folded = all('details:not([open])').filter(part => !part.matches('.data, .stackset'));
     folded.forEach(part => { part.open = true; });
     if (window.Plotly && !isDeclared()) all('[data-panel], .curve').forEach(place => paint(window.Plotly, place));
   } else folded.forEach(part => { part.open = false; });

@@ -243,6 +243,25 @@ function addTools(place) {
   place.append(button('Link', made => copyLink(name, made)));
 }
 
+/* ---- on a phone most figures start folded ---- */
+function addFold(figure) {
+  const button = h('button', {type: 'button', class: 'btn more'});
+  const fold = folded => {
+    figure.classList.toggle('folded', folded);
+    button.textContent = folded ? 'Show' : 'Hide';
+    button.setAttribute('aria-expanded', String(!folded));
+  };
+  button.setAttribute('aria-label', `${one('h3', figure).textContent}`);
+  button.addEventListener('click', () => fold(!figure.classList.contains('folded')));
+  one('.hd', figure).append(button);
+  fold(true);
+}
+function addEvery(panels) {
+  const button = h('button', {type: 'button', class: 'btn more'}, 'Show a panel for every type');
+  button.addEventListener('click', () => { panels.classList.add('every'); button.remove(); });
+  panels.after(button);
+}
+
 /* ---- light and dark, contents, phone ---- */
 function switchTheme() {
   const root = document.documentElement;
@@ -266,6 +285,7 @@ function openTarget() {
   if (!target) return;
   const fold = target.closest('details');
   if (fold) fold.open = true;
+  target.classList.remove('folded');
   if (location.hash.includes('&')) target.scrollIntoView();
   writeAddress(target.id);
 }
@@ -283,6 +303,8 @@ function start() {
   });
   for (const name of 'fcvo') one(`#pick-${name}`).addEventListener('change', event => choose(name, event.target.value));
   all('[data-tools]').forEach(addTools);
+  all('[data-fold]').forEach(addFold);
+  all('.panels').forEach(addEvery);
   one('#theme').addEventListener('click', switchTheme);
   one('#theme').textContent = matchMedia('(prefers-color-scheme:dark)').matches ? 'Light' : 'Dark';
   one('#print').addEventListener('click', () => print());
