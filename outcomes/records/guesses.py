@@ -85,8 +85,10 @@ def guess_table(stem: str) -> tuple[Table | None, str]:
     name = normalised(stem)
     if name in TABLES:
         return TABLES[name], "the file has the table's name"
+    spellings = (name, normalised(stem.lower()))
     for table, others in synonyms()["tables"].items():
-        if name in others or any(name.endswith(f"_{word}") for word in (table, *others)):
+        ends = tuple(f"_{word}" for word in (table, *others))
+        if any(one in others or one.endswith(ends) for one in spellings):
             return TABLES[table], f"{stem!r} is another word for {table}"
     return None, ""
 

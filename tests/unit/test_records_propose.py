@@ -1,0 +1,132 @@
+"""The first mapping: what is guessed from names, what is dropped, and what is marked as a gap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from outcomes.core.errors import RecordsError
+from outcomes.records import Records, read_records
+from outcomes.records.guesses import guess_codes, guess_columns, guess_table, guess_wide
+from outcomes.records.propose import propose_mapping
+from outcomes.records.schema import TABLES
+from tests.records_example import write_example
+
+CASES = """\
+Case ID,Who,Pat Id,Start Date,Gender,Area,Discharge date,Phone,odi_bl,odi_wk6,NPRS_BL,nprs_wk6,dob
+1,Ann,10,2021-01-04,F,Lumbar,2021-04-01,212-555-0142,40,30,7,99,1970-02-03
+2,Bo,11,2021-02-04,M,Neck,2021-05-01,212-555-0143,42,28,6,3,1971-02-03
+"""
+VISITS = (
+    "visit_id,case_id,visit_date,showed\n1,1,2021-01-04,Y\n2,1,2021-01-11,Y\n3,2,2021-02-11,N\n"
+)
+
+
+def proposed(folder: Path) -> tuple[Records, str]:
+    """Records read through the mapping that is proposed for them, and its text."""
+    text = propose_mapping(folder).text
+    mapping = folder / "mapping.toml"
+    mapping.write_text(text)
+    return read_records(folder, mapping), text
+
+
+def test_canonical_files_need_no_mapping(tmp_path: Path) -> None:
+    proposal = propose_mapping(write_example(tmp_path))
+    assert proposal.n_gaps == 0
+    assert "tables = []" in proposal.text
+    records, _ = proposed(tmp_path)
+    assert [str(problem) for problem in records.problems] == []
+
+
+def test_an_export_of_a_clinic_can_be_read_at_once(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(CASES)
+    (tmp_path / "visits.csv").write_text(VISITS)
+    records, text = proposed(tmp_path)
+    assert "# GAP" not in text
+    assert 'drop = ["Phone"]' in text
+    assert dict(records.n_rows) == {"patients": 2, "episodes": 2, "sessions": 3, "assessments": 7}
+    episodes = records.frame("FROM episodes ORDER BY _row")
+    assert episodes["body_region"].tolist() == ["low_back", "neck"]
+    assert episodes["end_day"].tolist() == [87, 86]
+    assert episodes["age"].tolist() == [50, 50]
+    assert records.frame("SELECT sex FROM patients ORDER BY 1")["sex"].tolist() == [
+        "female",
+        "male",
+    ]
+    assert records.frame("SELECT day FROM sessions ORDER BY _row")["day"].tolist() == [0, 7, 7]
+    scores = records.frame("SELECT instrument, day, score FROM assessments ORDER BY ALL")
+    assert scores.to_numpy().tolist() == [
+        ["nprs", 0, 6.0], ["nprs", 0, 7.0], ["nprs", 42, 3.0],
+        ["odi", 0, 40.0], ["odi", 0, 42.0], ["odi", 42, 28.0], ["odi", 42, 30.0],
+    ]  # fmt: skip
+
+
+def test_no_cell_is_written_into_a_proposal(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(CASES.replace("Neck", "Zq7731"))
+    text = propose_mapping(tmp_path).text
+    for cell in ("Zq7731", "Ann", "2021-01-04", "212-555-0142", "1970"):
+        assert cell not in text
+
+
+def test_one_long_file_of_scores_becomes_episodes_too(tmp_path: Path) -> None:
+    (tmp_path / "outcomes.csv").write_text(
+        "participant,week,odi,nprs\n1,0,40,7\n1,6,20,3\n2,0,50,8\n"
+    )
+    records, _ = proposed(tmp_path)
+    assert dict(records.n_rows) == {"episodes": 2, "assessments": 6}
+    assert set(records.frame("SELECT day FROM assessments")["day"]) == {0, 42}
+
+
+def test_the_clinic_s_own_numbers_are_not_called_pseudonyms(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(CASES.replace("Pat Id", "MRN"))
+    proposal = propose_mapping(tmp_path)
+    assert "GAP: 'MRN' is named like the clinic's own number" in proposal.text
+    (tmp_path / "mapping.toml").write_text(proposal.text)
+    with pytest.raises(RecordsError, match="not declared a pseudonym"):
+        read_records(tmp_path, tmp_path / "mapping.toml")
+
+
+def test_what_is_missing_is_a_gap(tmp_path: Path) -> None:
+    (tmp_path / "episodes.csv").write_text("episode_id,patient_id\n1,1\n")
+    (tmp_path / "assessments.csv").write_text("episode_id,instrument,score\n1,odi,5\n")
+    proposal = propose_mapping(tmp_path)
+    assert proposal.n_gaps == 1
+    assert "GAP: assessments.day is required" in proposal.text
+
+
+def test_a_folder_of_nothing_is_all_gaps(tmp_path: Path) -> None:
+    proposal = propose_mapping(tmp_path)
+    assert proposal.n_gaps == 2
+    assert "tables = []" in proposal.text
+
+
+@pytest.mark.parametrize(
+    ("stem", "table"),
+    [("Prescriptions", "medications"), ("2024_visits", "sessions"), ("PROMs", "assessments"),
+     ("Home Log", "home_log"), ("spam", None)],
+)  # fmt: skip
+def test_files_by_their_names(stem: str, table: str | None) -> None:
+    found, reason = guess_table(stem)
+    assert (found.name if found else None) == table
+    assert bool(reason) == (table is not None)
+
+
+def test_a_column_is_used_once() -> None:
+    guesses = guess_columns(TABLES["assessments"], ["id", "value", "day"], dated=False)
+    columns = [guess.says["from"] for guess in guesses]
+    assert len(columns) == len(set(columns))
+
+
+def test_wide_names_are_taken_apart() -> None:
+    names = ["odi_week6", "ODI.week12", "nprs-d7", "tug_m3", "pain_baseline", "odi_pre", "week6"]
+    patterns = {str(guess.says["pattern"]) for guess in guess_wide(names)}
+    assert patterns == {
+        "{instrument}_week{week}", "{instrument}.week{week}", "{instrument}-d{day}",
+        "{instrument}_m{month}", "{instrument}_{visit}",
+    }  # fmt: skip
+
+
+def test_only_known_codes_are_guessed() -> None:
+    assert guess_codes("sex", ["F", "m", "x"]) == {"F": "female", "m": "male"}
+    assert guess_codes("payer", ["a"]) == {}
