@@ -1,8 +1,8 @@
 """Text files as they come: which encoding, which separator, and which lines are broken.
 
 A well-formed UTF-8 file goes straight to DuckDB. Any other is read once by Python's own CSV
-reader, which knows the number of every row, and a clean copy is made in the session's temporary
-folder: rows with too many or too few cells are left out there and reported by number.
+reader, which knows the number of every row, and a clean copy is made in a temporary folder: rows
+with too many or too few cells are left out there and reported by number.
 """
 
 from __future__ import annotations

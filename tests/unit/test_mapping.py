@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ import pytest
 from outcomes.core.errors import SpecError
 from outcomes.core.problems import Problem
 from outcomes.records import Records, read_records
-from outcomes.records.mapping import build_mapping
+from outcomes.records.mapping import (
+    Condition,
+    Dates,
+    SourceMap,
+    Value,
+    Wide,
+    build_mapping,
+)
 
 EPISODES = (
     "id,started,ended,who,part,born\n"
@@ -302,3 +311,21 @@ def test_faults_have_their_place(content: dict[str, Any], fault: str) -> None:
     with pytest.raises(SpecError) as caught:
         build_mapping(content)
     assert any(fault in text for text in caught.value.faults), caught.value.faults
+
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "map-your-records.md"
+BLOCKS = re.findall(r"```toml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_guide_shows_mappings_that_can_be_read(block: str) -> None:
+    content = tomllib.loads(block)
+    assert build_mapping({"tables": [], **content})
+
+
+def test_the_guide_names_everything_that_a_column_can_say() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    names = [field.alias or name for name, field in Value.model_fields.items()]
+    names += [*Condition.model_fields, *Wide.model_fields, *Dates.model_fields]
+    names += [*SourceMap.model_fields]
+    assert [name for name in names if f"`{name}`" not in text and f"{name} =" not in text] == []
