@@ -195,3 +195,22 @@ def guess_codes(column: str, codes: Iterable[str]) -> dict[str, str]:
     known = synonyms()["codes"].get(column, {})
     meant = {other: code for code, others in known.items() for other in others}
     return {code: meant[normalised(code)] for code in codes if normalised(code) in meant}
+
+
+def best_table(names: Sequence[str], *, dated: bool) -> str:
+    """The table of which the most columns are recognised; an instrument's column is a score."""
+    scored = len(guess_instruments(names))
+    counts = {
+        name: len(guess_columns(table, names, dated=dated))
+        + (scored if name == "assessments" else 0)
+        for name, table in TABLES.items()
+    }
+    return max(counts, key=lambda name: (counts[name], name == "episodes"))
+
+
+def leading_instrument(column: str) -> str:
+    """The instrument that a wide column's name begins with; empty for none."""
+    parts = normalised(column).split("_")
+    names = ["_".join(parts[:k]) for k in range(len(parts), 0, -1)]
+    known = [instrument_name(name) for name in names if is_instrument(name)]
+    return known[0] if known else ""

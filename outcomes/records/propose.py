@@ -8,10 +8,9 @@ catalog knows are written, never what else stands in a cell.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +21,17 @@ from outcomes.records.guesses import (
     Guess,
     TableGuess,
     WideGuess,
+    best_table,
     guess_codes,
     guess_columns,
     guess_date,
     guess_instruments,
     guess_table,
     guess_wide,
-    instrument_name,
+    leading_instrument,
 )
 from outcomes.records.identifier_values import check_values
+from outcomes.records.mapping_text import date_lines, quoted, table_lines
 from outcomes.records.names import normalised
 from outcomes.records.patterns import named_kind
 from outcomes.records.rules import known_instrument
@@ -120,10 +121,14 @@ class _Draft:
         lines += self._missing_tables(fed)
         for source, tables in parts:
             lines += self._source_lines(source, tables)
-        lines += self._date_lines()
+        if self._start is not None:
+            start, day = self._start
+            patient = guess_column_of("patient_id", start)
+            lines += date_lines(start.origin.name, _id_of(start), patient, day)
         for source, tables in parts:
             for table in tables:
-                lines += self._table_lines(source, table)
+                lines += table_lines(source.origin.name, table)
+                self._gaps += len(table.gaps)
         if not fed:
             lines.insert(3, "tables = []")
         return Proposal(text="\n".join(lines) + "\n", n_gaps=self._gaps, n_files=len(parts))
@@ -144,7 +149,7 @@ class _Draft:
         rest = [name for name in names if name not in used]
         table, reason = guess_table(source.origin.stem)
         if table is None:
-            name = _best_table(rest, dated=self._start is not None)
+            name = best_table(rest, dated=self._start is not None)
             table, reason = TABLES[name], "its columns fit best"
         found = [self._table(source, table.name, reason, rest, wide)]
         if table.name == "episodes" and not self._has_named("patients"):
@@ -228,7 +233,7 @@ class _Draft:
         """Add codes such as 99 that lie outside the instrument's range and are there."""
         found: set[int] = set()
         for column in guess.columns:
-            name = guess.says.get("set", {}).get("instrument") or _leading_instrument(column)
+            name = guess.says.get("set", {}).get("instrument") or leading_instrument(column)
             known = known_instrument(name) if name else None
             if known is None or known.score_min is None or known.score_max is None:
                 continue
@@ -278,23 +283,23 @@ class _Draft:
         ]
         if not (keys or drop):
             return []
-        lines = ["", f"[sources.{_quoted(source.origin.name)}]"]
+        lines = ["", f"[sources.{quoted(source.origin.name)}]"]
         if pseudonyms:
             lines += [
                 "# These become ids. Take a column out if its numbers mean something elsewhere:",
-                f"pseudonymous = {_quoted(pseudonyms)}",
+                f"pseudonymous = {quoted(pseudonyms)}",
             ]
         lines += [
             self._gap(
                 f"{column!r} is named like the clinic's own number: replace its numbers, then"
             )
-            + f"\n#      add it to pseudonymous = {_quoted([*pseudonyms, column])}"
+            + f"\n#      add it to pseudonymous = {quoted([*pseudonyms, column])}"
             for column in own
         ]
         if drop:
             lines += [
                 "# Named or shaped like something that points at a person:",
-                f"drop = {_quoted(drop)}",
+                f"drop = {quoted(drop)}",
             ]
         return lines
 
@@ -303,43 +308,6 @@ class _Draft:
         if named_kind(column):
             return True
         return bool(check_values(self._connection, source, {column: column}, frozenset()))
-
-    def _date_lines(self) -> list[str]:
-        if self._start is None:
-            return []
-        source, start = self._start
-        patient = guess_column_of("patient_id", source)
-        return [
-            "",
-            "[dates]                                  # dates become days, and are dropped",
-            f"source = {_quoted(source.origin.name)}",
-            f"episode = {_quoted(_id_of(source))}",
-            *([f"patient = {_quoted(patient)}"] if patient else []),
-            f"start = {_quoted(start)}",
-        ]
-
-    def _table_lines(self, source: Loaded, guess: TableGuess) -> list[str]:
-        lines = [
-            "",
-            f"[[tables]]                               # {guess.reason}",
-            f"source = {_quoted(source.origin.name)}",
-            f"table = {_quoted(guess.table.name)}",
-            "take_named = false",
-        ]
-        lines += ["distinct = true"] * guess.distinct
-        lines += [
-            self._gap(f"{guess.table.name}.{column} is required and no column looks like it")
-            for column in guess.gaps
-        ]
-        if guess.columns:
-            lines += ["", "[tables.columns]"]
-            lines += [
-                f"{one.column} = {_said(one.says)}    # {one.reason}" for one in guess.columns
-            ]
-        for wide in guess.wide:
-            lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
-            lines += [f"{key} = {_quoted(value)}" for key, value in wide.says.items()]
-        return lines
 
 
 def guess_column_of(column: str, source: Loaded) -> str:
@@ -361,25 +329,6 @@ def _rank(stem: str) -> int:
     return order.index(table.name) if table and table.name in order else len(order)
 
 
-def _best_table(names: Sequence[str], *, dated: bool) -> str:
-    """The table of which the most columns are recognised; an instrument's column is a score."""
-    scored = len(guess_instruments(names))
-    counts = {
-        name: len(guess_columns(table, names, dated=dated))
-        + (scored if name == "assessments" else 0)
-        for name, table in TABLES.items()
-    }
-    return max(counts, key=lambda name: (counts[name], name == "episodes"))
-
-
-def _leading_instrument(column: str) -> str:
-    """The instrument that a wide column's name begins with; empty for none."""
-    parts = normalised(column).split("_")
-    names = ["_".join(parts[:k]) for k in range(len(parts), 0, -1)]
-    known = [instrument_name(name) for name in names if known_instrument(instrument_name(name))]
-    return known[0] if known else ""
-
-
 def _key_columns(tables: Iterable[TableGuess]) -> list[str]:
     columns = [
         str(guess.says["from"])
@@ -396,17 +345,3 @@ def _used_columns(tables: Iterable[TableGuess]) -> set[str]:
         used |= {str(one.says.get("from") or one.says.get("date")) for one in table.columns}
         used |= {column for one in table.wide for column in one.columns}
     return used
-
-
-def _said(says: Mapping[str, Any]) -> str:
-    return _quoted(says["from"]) if set(says) == {"from"} else _quoted(says)
-
-
-def _quoted(value: Any) -> str:
-    """Write one TOML value."""
-    if isinstance(value, Mapping):
-        inside = ", ".join(f"{json.dumps(str(k))} = {_quoted(v)}" for k, v in value.items())
-        return f"{{ {inside} }}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_quoted(one) for one in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
