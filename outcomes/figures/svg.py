@@ -89,14 +89,25 @@ def swatch(look: Look) -> str:
     return f'<svg class="sw" aria-hidden="true"><use href="#b{look.slot}" x="7" y="7"/></svg>'
 
 
+BAR_LEVELS = 5
+
+
+def bar_shapes() -> list[str]:
+    """Define four bars of which none to all are filled; the fourth is dashed."""
+    shapes = []
+    for level in range(BAR_LEVELS):
+        boxes = "".join(
+            f'<rect x="{11 * k + 0.5:g}" y=".5" width="9" height="11" rx="1"'
+            f' class="{"bf" if k < level else "be"}{" bd" if k == 3 else ""}"/>'
+            for k in range(BAR_LEVELS - 1)
+        )
+        shapes.append(f'<g id="v{level}">{boxes}</g>')
+    return shapes
+
+
 def bars(level: int) -> str:
-    """Draw four bars of which ``level`` are filled; the fourth is dashed."""
-    boxes = "".join(
-        f'<rect x="{11 * k + 0.5:g}" y=".5" width="9" height="11" rx="1" '
-        f'class="{"bf" if k < level else "be"}{" bd" if k == 3 else ""}"/>'
-        for k in range(4)
-    )
-    return f'<svg class="bars" aria-hidden="true">{boxes}</svg>'
+    """Place the four bars of a verdict."""
+    return f'<svg class="bars" aria-hidden="true"><use href="#v{level}"/></svg>'
 
 
 # ------------------------------------------------------------------------------- rows of a forest

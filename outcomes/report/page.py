@@ -1,9 +1,9 @@
 """One self-contained page: text, tables, pictures, and the script that lets a reader choose.
 
-The page carries everything it needs. Its content security policy names the hashes of the scripts it
-may run and forbids every request. Plotly's script stands in the page compressed; the page inflates
-it, and runs it only because its hash is named. Without scripts all text, tables and still pictures
-are there.
+The page carries everything it needs. Its content security policy names the hashes of the scripts
+it may run and forbids every request. Plotly's script and the data of the page's own script stand in
+it compressed (:func:`read_packed` gives them back); Plotly runs only because its hash is named.
+Without scripts all text, tables and still pictures are there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import base64
 import gzip
 import hashlib
 import os
+import re
 import tempfile
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +24,7 @@ from markupsafe import Markup
 
 from outcomes.core.errors import UsageError
 from outcomes.figures.responder import SHARES
-from outcomes.figures.svg import backdrop, bars, definitions, marker_shapes
+from outcomes.figures.svg import backdrop, bar_shapes, bars, definitions, marker_shapes
 from outcomes.report.answer import build_cards
 from outcomes.report.care import build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, comparison_words, gate_words
@@ -46,7 +48,7 @@ AUDIENCES: Final = get_args(Audience)
 STYLES: Final = ("page.css", "narrow.css", "print.css")
 SCRIPTS: Final = ("page.js", "figures.js")
 LARGEST: Final = 2_500_000
-"""Bytes that a page may have."""
+"""Bytes that a page may have; the tests hold pages of six and of twelve types to it."""
 
 
 # --------------------------------------------------------------------------------------- the page
@@ -124,6 +126,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
             definitions(
                 [
                     *marker_shapes(context.study.looks.values()),
+                    *bar_shapes(),
                     backdrop("shares", SHARES, zero=None),
                 ]
             )
@@ -177,29 +180,67 @@ def _unverified(context: Context) -> int:
 
 
 # ------------------------------------------------------------------------- scripts and the policy
-def _scripts(context: Context) -> dict[str, str]:
-    packed, digest = plotly_script()
+def _scripts(context: Context) -> dict[str, Any]:
+    source, digest = plotly_script()
     return {
-        "data": to_json(script_data(context)),
-        "plotly": packed,
+        "data": pack(to_json(script_data(context)).encode("utf-8")),
+        "plotly": source,
         "plotly_hash": digest,
         "script": "".join(_source(name) for name in SCRIPTS),
     }
 
 
-@lru_cache(maxsize=1)
-def plotly_script() -> tuple[str, str]:
-    """Return Plotly's script, compressed and as base64, and its hash for the policy."""
-    source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+@dataclass(frozen=True)
+class Packed:
+    """Compressed bytes as base 85, which holds no slash and so cannot close a script element."""
+
+    text: str
+    n_bytes: int
+
+
+def pack(source: bytes) -> Packed:
+    """Compress bytes into text that a script element may hold; the page's script unpacks it."""
     packed = gzip.compress(source, compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode("ascii"), _hash(source)
+    return Packed(base64.b85encode(packed, pad=True).decode("ascii"), len(packed))
+
+
+def unpack(packed: Packed) -> bytes:
+    """Return what was packed."""
+    return gzip.decompress(base64.b85decode(packed.text)[: packed.n_bytes])
+
+
+def read_packed(page: str, name: str) -> bytes:
+    """Return what a page holds packed: its ``data``, as JSON, or ``plotly``.
+
+    Parameters
+    ----------
+    page : str
+        A whole HTML document of :func:`render_page`.
+    name : {"data", "plotly"}
+
+    Raises
+    ------
+    KeyError
+        Where the page holds no such part, as the board's page does not.
+    """
+    found = re.search(rf'<script[^>]* id="{name}" data-bytes="(\d+)">([^\n]*)</script>', page)
+    if found is None:
+        raise KeyError(name)
+    return unpack(Packed(found.group(2), int(found.group(1))))
+
+
+@lru_cache(maxsize=1)
+def plotly_script() -> tuple[Packed, str]:
+    """Return Plotly's script, packed, and its hash for the policy."""
+    source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    return pack(source), _hash(source)
 
 
 def _hash(source: bytes) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(source).digest()).decode('ascii')}"
 
 
-def _policy(scripts: dict[str, str]) -> str:
+def _policy(scripts: dict[str, Any]) -> str:
     """Return the content security policy: named scripts, no request, no form, no base."""
     if scripts:
         own = _hash(scripts["script"].encode("utf-8"))

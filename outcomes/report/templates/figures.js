@@ -1,15 +1,13 @@
 /* Figures that answer to the pointer. Plotly stands in the page compressed; it is inflated when the
-   first figure comes near, and runs because the policy names its hash. Where a browser cannot
-   inflate it, the still pictures of the declared comparison remain and say so. */
+   first figure comes near, and runs because the policy names its hash. Should it not start, the
+   still pictures of the declared comparison remain and say that they cannot follow. */
 let plotly = null;
 const drawn = new Set();
 
 function inflate() {
   plotly ??= (async () => {
-    const packed = Uint8Array.from(atob(one('#plotly').textContent), char => char.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
     const script = document.createElement('script');
-    script.textContent = await new Response(stream).text();
+    script.textContent = await unpack('plotly');
     document.head.append(script);
     if (!window.Plotly) throw new Error('Plotly did not start');
     return window.Plotly;

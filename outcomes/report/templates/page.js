@@ -2,10 +2,25 @@
 /* What a reader can choose: type, comparator, visit and outcome. Every word and number comes from
    the page's data; nothing is computed or rounded here. Without this script the page says the
    declared comparison. */
-const D = JSON.parse(document.getElementById('data').textContent);
 const one = (query, root = document) => root.querySelector(query);
 const all = (query, root = document) => [...root.querySelectorAll(query)];
-const S = {...D.state};
+let D, S;
+
+/* ---- what stands in the page compressed: gzip as base 85, as Python writes it ---- */
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~';
+async function unpack(id) {
+  const part = document.getElementById(id), text = part.textContent;
+  const value = new Uint8Array(128);
+  [...DIGITS].forEach((char, k) => { value[char.charCodeAt(0)] = k; });
+  const bytes = new DataView(new ArrayBuffer(text.length / 5 * 4));
+  for (let k = 0, at = 0; k < text.length; k += 5, at += 4) {
+    let group = 0;
+    for (let j = k; j < k + 5; j += 1) group = group * 85 + value[text.charCodeAt(j)];
+    bytes.setUint32(at, group);
+  }
+  const packed = bytes.buffer.slice(0, Number(part.dataset.bytes));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'))).text();
+}
 const chosenKey = {};
 const words = place => D.strings[place];
 const slotOf = id => D.types.findIndex(type => type.id === id);
@@ -31,9 +46,7 @@ function typeName(slot, short = false) {
   return h('span', {class: `ty kt${slot}`}, swatch, short ? type.short : type.name);
 }
 function bars(level) {
-  const box = k => g('rect', {x: 11 * k + .5, y: .5, width: 9, height: 11, rx: 1,
-    class: `${k < level ? 'bf' : 'be'}${k === 3 ? ' bd' : ''}`});
-  return g('svg', {class: 'bars', 'aria-hidden': 'true'}, [0, 1, 2, 3].map(box));
+  return g('svg', {class: 'bars', 'aria-hidden': 'true'}, use(`v${level}`));
 }
 function rowPicture(css, mark, behind, scale, estimate, low, high) {
   const drawn = g('svg', {class: `row ${css}`, width: '100%', height: '100%', 'aria-hidden': 'true'}, use(behind));
@@ -290,7 +303,10 @@ function openTarget() {
   writeAddress(target.id);
 }
 
-function start() {
+async function start() {
+  if (!window.DecompressionStream) return;
+  D = JSON.parse(await unpack('data'));
+  S = {...D.state};
   document.documentElement.classList.add('scripted');
   const narrow = matchMedia('(max-width:640px)');
   const foldBar = () => { one('#chooser').open = !narrow.matches; };
