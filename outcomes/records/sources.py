@@ -29,6 +29,8 @@ from outcomes.records.sql import ident, literal
 
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 DATABASE_ENDINGS: Final = (".duckdb", ".ddb", ".db")
+TRUTH: Final = "truth"
+"""Folder beside synthetic records that holds what was planted; never read as records."""
 SHEET_ENDINGS: Final = (".xlsx", ".xls", ".ods", ".sav", ".dta", ".sas7bdat", ".gz", ".zip")
 
 
@@ -85,7 +87,7 @@ def find_origins(path: Path) -> tuple[list[Origin], list[str]]:
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     origins = [_origin(entry) for entry in entries if entry.suffix.lower() in TEXT_ENDINGS]
     origins += [_origin(entry) for entry in entries if entry.suffix.lower() == ".parquet"]
-    for folder in (entry for entry in entries if entry.is_dir()):
+    for folder in (entry for entry in entries if entry.is_dir() and entry.name != TRUTH):
         origins += [
             Origin(name=f"{folder.name}/{p.name}", stem=folder.name, path=p, kind="parquet")
             for p in sorted(folder.glob("*.parquet"))
