@@ -249,8 +249,7 @@ def _component_table(
         load=np.where(codes.is_level("exercise.strength.core"), 2.0 * level, np.nan),
         level=np.where(dosed, level.astype(np.float64), np.nan),
         intensity=np.where(current, np.round(rng.uniform(8, 35, n)), np.nan),
-        frequency_hz=np.where(codes.is_level("modality.tens"), 80.0, np.where(
-            codes.is_level("modality.ultrasound"), 1_000_000.0, np.nan)),
+        frequency_hz=np.where(codes.is_level("modality.tens", "modality.electrical"), 80.0, np.nan),
         grade=_grade(rng, codes),
         format=Codes((rng.random(n) < 0.12).astype(np.int64), ("individual", "group")),
         domain=_domain(codes),

@@ -55,7 +55,7 @@ class Doses:
     table: pa.Table
 
 
-def make_doses(people: People, courses: Courses, streams: Streams) -> Doses:
+def make_doses(people: People, courses: Courses, end_day: Floats, streams: Streams) -> Doses:
     """Let doses run and write the prescriptions."""
     rng = streams("doses")
     drug = rng.choice(len(OPIOIDS), size=people.n, p=[row[3] for row in OPIOIDS])
@@ -65,7 +65,7 @@ def make_doses(people: People, courses: Courses, streams: Streams) -> Doses:
     step = tablet / SUPPLY
     potential = np.round(potential / step[:, None, None]) * step[:, None, None]
     at_zero = np.round(at_zero / step) * step
-    followed = _followed(people, rng)
+    followed = np.maximum(_followed(people, rng), np.nan_to_num(end_day).astype(np.int64))
     had = courses.had(potential)
     opioids = _opioid_rows(people, drug, step, np.column_stack([at_zero, had]), followed)
     others = _other_rows(people, streams("other medicines"), followed)

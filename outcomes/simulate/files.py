@@ -35,8 +35,8 @@ def make_records(episodes: int, seed: int) -> tuple[dict[str, pa.Table], dict[st
     streams = Streams(seed)
     people = make_people(episodes, streams)
     courses = make_courses(people, streams)
-    doses = make_doses(people, courses, streams)
     care = make_care(people, courses, streams)
+    doses = make_doses(people, courses, care.end_day, streams)
     tables = {
         **people.tables,
         "episodes": episode_table(people, care.end_day, doses.followed, care.program),

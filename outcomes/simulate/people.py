@@ -82,7 +82,7 @@ def make_people(n: int, streams: Streams) -> People:
     patient, patient_day, first = _patients(rng, n)
     n_patients = int(patient.max()) + 1
     severity = rng.normal(size=n)
-    person_age = np.clip(rng.normal(50, 15, n_patients), 18, 92)
+    person_age = np.clip(rng.normal(50, 15, n_patients), 18, 86)
     person_age[rng.random(n_patients) < 0.01] = 16
     female = rng.random(n_patients) < 0.56
     age = np.floor(person_age[patient] + patient_day / 365.25)
