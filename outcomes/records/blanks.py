@@ -35,38 +35,30 @@ def _blanks(connection: Any, source: Loaded, plan: RecordsMapping | None) -> lis
     words = [word for word in MISSING_WORDS if word]
     if plan is not None:
         words += [str(word).strip().lower() for word in plan.missing]
-    tests = {
-        column: f"lower({trimmed(ident(column))}) IN ({literals(words)})"
-        for column in source.columns
-    }
-    if not tests:
-        return []
-    counted = ", ".join(f"count(*) FILTER ({test})" for test in tests.values())
-    counts = connection.execute(f"SELECT {counted} FROM {source.relation}").fetchone()
-    hit = [column for column, count in zip(tests, counts, strict=True) if count]
+    spellings = {column: _spellings(connection, source, column, words) for column in source.columns}
+    hit = {column: found for column, found in spellings.items() if found}
     if not hit:
         return []
-    found = _found_words(connection, source, hit, words)
+    shown = sorted({spelling.strip().lower() for found in hit.values() for spelling in found})
     problem = Problem(
         severity="note",
         table=source.origin.stem,
         rule="missing_text",
-        message=f"hold {' or '.join(map(repr, found))} where nothing is known, in {_listed(hit)}; "
-        "read as empty",
+        message=f"hold {' or '.join(map(repr, shown))} where nothing is known, in "
+        f"{_listed(list(hit))}; read as empty",
         remedy="Nothing to do, if that is meant.",
     )
-    return in_source(connection, source, " OR ".join(tests[column] for column in hit), problem)
+    condition = " OR ".join(f"{ident(column)} IN ({literals(hit[column])})" for column in hit)
+    return in_source(connection, source, condition, problem)
 
 
-def _found_words(
-    connection: Any, source: Loaded, columns: Sequence[str], words: Sequence[str]
-) -> list[str]:
-    listed = ", ".join(f"lower({trimmed(ident(column))})" for column in columns)
+def _spellings(connection: Any, source: Loaded, column: str, words: Sequence[str]) -> list[str]:
+    """How the words are written in a column; each distinct text is looked at once."""
     rows = connection.execute(
-        f"SELECT DISTINCT word FROM (SELECT unnest([{listed}]) AS word FROM {source.relation}) "
-        f"WHERE word IN ({literals(words)}) ORDER BY word"
+        f"SELECT given FROM (SELECT DISTINCT {ident(column)} AS given FROM {source.relation}) "
+        f"WHERE lower({trimmed('given')}) IN ({literals(words)}) ORDER BY given"
     ).fetchall()
-    return [word for (word,) in rows]
+    return [given for (given,) in rows]
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -67,7 +67,7 @@ def check_values(
         text = _as_text(connection, source, column)
         if not text:
             continue
-        for pattern in _found(connection, source.relation, text, keyed=False):
+        for pattern in _found(connection, source.relation, column, text, keyed=False):
             if not (column in months and pattern.what == "dates"):
                 condition = matches(text, pattern.regex)
                 problems.append(
@@ -83,7 +83,7 @@ def check_key_values(connection: Any, feeds: Sequence[Feed]) -> list[Problem]:
     for identifier in IDENTIFIERS:
         if f"key_{identifier}" not in there:
             continue
-        for pattern in _found(connection, f"key_{identifier}", "source", keyed=True):
+        for pattern in _found(connection, f"key_{identifier}", "source", "source", keyed=True):
             if not (pattern.group == "name_two_words" and identifier == "clinic_id"):
                 problems += _key_places(connection, feeds, identifier, pattern)
     return problems
@@ -112,10 +112,13 @@ def _as_text(connection: Any, source: Loaded, column: str) -> str:
     return f"CAST(TRY_CAST({ident(column)} AS HUGEINT) AS VARCHAR)"
 
 
-def _found(connection: Any, relation: str, text: str, *, keyed: bool) -> list[ValuePattern]:
+def _found(
+    connection: Any, relation: str, column: str, text: str, *, keyed: bool
+) -> list[ValuePattern]:
     """Shapes that so many cells of a column have that it is no coincidence."""
     suspects = (
-        f"(SELECT value, n FROM (SELECT {text} AS value, count(*) AS n FROM {relation} GROUP BY 1) "
+        f"(SELECT value, n FROM (SELECT {text} AS value, n FROM (SELECT {ident(column)}, "
+        f"count(*) AS n FROM {relation} GROUP BY 1)) "
         f"WHERE value IS NOT NULL AND NOT regexp_full_match(value, {literal(PLAIN)}) "
         f"AND NOT regexp_full_match(value, {literal(OPAQUE)}))"
     )
