@@ -190,24 +190,21 @@ def _session_table(rng: np.random.Generator, held: _Sessions) -> pa.Table:
 
 # ------------------------------------------------------------------------------------- components
 def _components(rng: np.random.Generator, people: People, held: _Sessions) -> pa.Table:
-    parts = []
+    parts: list[tuple[Ints, int, int, int]] = []
     for code, mains in enumerate(MAIN):
         rows = np.flatnonzero((held.type == code) & held.attended)
-        parts += [(rows, pool, minutes, units) for pool, minutes, units in mains]
+        parts += [(rows, *main) for main in mains]
         for pool, chance in ALONG[code]:
             parts.append((_along(rng, rows, held, chance, code), pool, 8, 1))
-    session = np.concatenate([rows for rows, *_ in parts])
-    sizes = [len(rows) for rows, *_ in parts]
-    pool = np.repeat([part[1] for part in parts], sizes)
-    minutes = np.repeat([float(part[2]) for part in parts], sizes)
-    units = np.repeat([float(part[3]) for part in parts], sizes)
-    code = np.concatenate(
-        [_drawn_ids(rng, size, part[1]) for size, part in zip(sizes, parts, strict=True)]
-    )
-    minutes = np.round(np.clip(minutes * rng.normal(1, 0.07, len(minutes)), 5, None))
-    order = np.lexsort((pool, session))
-    session, code, minutes, units = session[order], code[order], minutes[order], units[order]
-    return _component_table(rng, people, held, session, code, minutes, units)
+    sizes = [len(part[0]) for part in parts]
+    session = np.concatenate([part[0] for part in parts])
+    pools, mean, units = (np.repeat([part[k] for part in parts], sizes) for k in (1, 2, 3))
+    code_of = [_drawn_ids(rng, size, part[1]) for size, part in zip(sizes, parts, strict=True)]
+    minutes = np.round(np.clip(mean * rng.normal(1, 0.07, len(mean)), 5, None))
+    order = np.lexsort((pools, session))
+    codes = np.concatenate(code_of)[order]
+    dose = np.column_stack([minutes, units])[order]
+    return _component_table(rng, people, held, session[order], codes, dose)
 
 
 def _along(rng: np.random.Generator, rows: Ints, held: _Sessions, chance: float, code: int) -> Ints:
@@ -229,8 +226,7 @@ def _component_table(
     held: _Sessions,
     session: Ints,
     code: Ints,
-    minutes: Floats,
-    units: Floats,
+    dose: Floats,
 ) -> pa.Table:
     n = len(session)
     episode, turn = held.episode[session], held.turn[session]
@@ -242,8 +238,8 @@ def _component_table(
     return table(
         session_id=ids("S", session, 8),
         intervention=codes,
-        minutes=np.where(bills | counts, np.nan, minutes),
-        units=np.where(bills, units, np.nan),
+        minutes=np.where(bills | counts, np.nan, dose[:, 0]),
+        units=np.where(bills, dose[:, 1], np.nan),
         sets=np.where(dosed, 2.0 + (level > 3), np.nan),
         repetitions=np.where(dosed, 8.0 + 2 * (level % 3), np.nan),
         load=np.where(codes.is_level("exercise.strength.core"), 2.0 * level, np.nan),

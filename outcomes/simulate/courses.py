@@ -121,7 +121,7 @@ def _choose(people: People, rng: np.random.Generator) -> Ints:
 def _burden(people: People) -> Floats:
     """Return what recorded covariates add to later pain, in points."""
     p = people
-    return (
+    points: Floats = (
         0.006 * (p.age - 50)
         + 0.10 * p.female
         + 0.50 * p.chronicity.is_level("chronic")
@@ -135,6 +135,7 @@ def _burden(people: People) -> Floats:
         + 0.30 * p.work.is_level("off_work")
         + 0.12 * p.lifting.is_level("high")
     )
+    return points
 
 
 def _potential(people: People, rng: np.random.Generator) -> tuple[Floats, Floats]:

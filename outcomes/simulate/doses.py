@@ -110,7 +110,7 @@ def _opioid_rows(
         tablets = np.round(dose @ weight / step / SUPPLY * length)
         rows = np.flatnonzero((tablets > 0) & (start <= followed))
         parts.append((rows, np.full(len(rows), start), np.full(len(rows), length), tablets[rows]))
-    rows, day, length, tablets = (np.concatenate(part) for part in zip(*parts, strict=True))
+    rows, day, supply, count = (np.concatenate(part) for part in zip(*parts, strict=True))
     return table(
         patient_id=ids("P", people.patient[rows]),
         day=people.patient_day[rows] + day,
@@ -118,8 +118,8 @@ def _opioid_rows(
         route=Codes(np.zeros(len(rows), dtype=np.int64), ("oral",)),
         strength=np.array([row[1] for row in OPIOIDS])[drug[rows]],
         unit=Codes(np.zeros(len(rows), dtype=np.int64), ("mg",)),
-        quantity=tablets,
-        days_supply=length,
+        quantity=count,
+        days_supply=supply,
         as_needed=np.zeros(len(rows), dtype=bool),
         source=Codes(np.zeros(len(rows), dtype=np.int64), ("dispensed",)),
     )

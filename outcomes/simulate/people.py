@@ -8,7 +8,7 @@ or on the course is recorded here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -65,12 +65,12 @@ class People:
     pain: Floats
     disability: Floats
     tables: dict[str, pa.Table]
-    columns: dict[str, object]
+    columns: dict[str, Any]
 
     @property
     def n_clinics(self) -> int:
         """Number of clinics."""
-        return self.tables["clinics"].num_rows
+        return len(self.tables["clinics"])
 
 
 def make_people(n: int, streams: Streams) -> People:
@@ -134,9 +134,7 @@ def _patients(rng: np.random.Generator, n: int) -> tuple[Ints, Ints, Flags]:
     return patient, day, first
 
 
-def _facts(
-    rng: np.random.Generator, n: int, severity: Floats, age: Floats
-) -> dict[str, Codes | Floats | Ints | Flags]:
+def _facts(rng: np.random.Generator, n: int, severity: Floats, age: Floats) -> dict[str, Any]:
     lean = severity + rng.normal(0, 1, n)
     chronic = np.select([lean < -0.9, lean < 0.0], [0, 1], 2)
     months = np.select(
@@ -166,7 +164,7 @@ def _facts(
     }
 
 
-def _more(rng: np.random.Generator, n: int, severity: Floats, leg_pain: Flags) -> dict[str, object]:
+def _more(rng: np.random.Generator, n: int, severity: Floats, leg_pain: Flags) -> dict[str, Any]:
     """Make what is recorded of an episode and bears on nothing."""
     classes = ("directional", "stabilisation", "manipulation", "none")
     diagnosis = np.where(leg_pain, 1, (rng.random(n) < 0.12) * 2)
