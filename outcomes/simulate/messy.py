@@ -180,7 +180,8 @@ def _words(column: pd.Series, words: Mapping[Any, str]) -> pd.Series:
 def _or_999(numbers: pd.Series) -> pd.Series:
     """Write numbers with a decimal comma, and 999 where there is none."""
     text = numbers.astype(str).str.removesuffix(".0").str.replace(".", ",")
-    return text.where(numbers.notna(), "999")
+    shown: pd.Series = text.where(numbers.notna(), "999")
+    return shown
 
 
 def _cases(episodes: pd.DataFrame, clock: pd.Series) -> pd.DataFrame:
