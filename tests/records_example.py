@@ -38,7 +38,7 @@ ASSESSED_ROWS = EXAMPLE["assessments.csv"].count("\n") - 1
 
 
 def write_example(folder: Path, changes: Mapping[str, str | bytes | None] | None = None) -> Path:
-    """Write the example to a folder; ``changes`` replaces files, adds some, or drops them (None)."""
+    """Write the example; ``changes`` replaces files, adds some, or leaves them out (None)."""
     folder.mkdir(parents=True, exist_ok=True)
     content: dict[str, str | bytes | None] = {**EXAMPLE, **(changes or {})}
     for name, text in content.items():

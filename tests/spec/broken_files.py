@@ -13,7 +13,6 @@ from tests.spec.broken import (
     emptied,
     folder_named_like_a_file,
     parquet,
-    score,
 )
 
 FILES = (

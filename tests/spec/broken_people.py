@@ -116,7 +116,8 @@ MAPPINGS = (
         name="code_not_recoded",
         files=assessed(score("5", instrument=CANARY)),
         mapping=MAPPED
-        + '[tables.columns]\ninstrument = { from = "instrument", recode = { nprs = "nprs", odi = "odi" } }\n',
+        + '[tables.columns]\ninstrument = { from = "instrument", '
+        + 'recode = { nprs = "nprs", odi = "odi" } }\n',
         severity="warning",
         rule="unmapped_code",
         column="instrument",

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from outcomes.core.errors import ExitCode, RecordsError, SpecError, UsageError
-from outcomes.core.problems import Problem
 from outcomes.records import Records, problems_table, read_records
 from tests.records_example import ASSESSED_ROWS, write_example
 from tests.spec.broken import CANARY, Broken
