@@ -81,8 +81,8 @@ def _population(contents: Contents) -> list[str]:
     return [
         "",
         "[population]",
-        f"# The region of most episodes ({_many(contents.regions[known[0]])} of {_many(contents.n_episodes)})"
-        + (f"; others: {others}" if others else ""),
+        f"# The region of most episodes ({_many(contents.regions[known[0]])} of "
+        f"{_many(contents.n_episodes)})" + (f"; others: {others}" if others else ""),
         f"body_regions = {toml_value([known[0]])}",
     ]
 
