@@ -175,7 +175,7 @@ def short_name(name: str) -> str:
     """Return a name short enough for an axis: long words of a known shape are cut."""
     short = name.replace("Manual therapy", "Manual").replace(" and other ", ", ")
     short = short.replace("Education and posture", "Education, posture")
-    return short if len(short) <= 24 else f"{short[:22].rstrip()}…"
+    return short if len(short) <= 19 else f"{short[:18].rstrip()}…"
 
 
 # ------------------------------------------------------------------------------------- markers

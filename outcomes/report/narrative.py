@@ -122,18 +122,23 @@ class Narrative:
         return f"{many} With {name}, {course}."
 
     def _counts(self) -> list[str]:
+        """Count the types with a difference on each main outcome, worsening after improvement."""
         others = self.study.others
-        if len(others) < 2:
+        made = [
+            (c.outcome, [self.comparisons.get(c.outcome.id, e).verdict for e in others])
+            for c in self.headline_contrasts()
+        ]
+        if len(others) < 2 or not any(v.shown for _, verdicts in made for v in verdicts):
             return []
-        better, worse = [], []
-        for contrast in self.headline_contrasts():
-            codes = [self.comparisons.get(contrast.outcome.id, e).verdict.code for e in others]
-            better.append((codes.count("better"), contrast.outcome.better))
-            worse.append((codes.count("worse"), contrast.outcome.worse))
-        said = [_counted_with(better, self.verb, first=True)]
+        better = [(sum(v.code == "better" for v in row), about.better) for about, row in made]
+        worse = [(sum(v.code == "worse" for v in row), about.worse) for about, row in made]
+        other = "it" if self._everyone() else self.study.phrase(self.study.reference)
+        head = f"Of the {counted(len(others))} types compared with {other}, "
+        said = [f"{head}{_counted_with(better, self.verb)}."]
         if any(n for n, _ in worse):
-            said.append(_counted_with([w for w in worse if w[0]], self.verb))
-        return said[:1] if len(said) == 1 else said
+            found = [pair for pair in worse if pair[0]]
+            said.append(f"{capitalised(_counted_with(found, self.verb))}.")
+        return said
 
     def _caution(self) -> str:
         if self.study.randomised:
@@ -259,12 +264,9 @@ def _shared_part(gains: Sequence[float]) -> str:
     return "Part of the change is shared by all groups and is not a sign of any one therapy."
 
 
-def _counted_with(parts: Iterable[tuple[int, str]], verb: str, *, first: bool = False) -> str:
-    """Return ``four went with less pain, three with less disability``."""
-    said = []
-    for k, (n, words) in enumerate(parts):
-        link = verb if k == 0 else verb.removeprefix("went ")
-        said.append(f"{counted(n)} {link} {words}")
-    return f"{'Of the types compared with it, ' if first else ''}{listed(said)}.".replace(
-        "it, no ", "it, none "
+def _counted_with(parts: Iterable[tuple[int, str]], verb: str) -> str:
+    """Return ``four went with less pain, three with less disability and none with ...``."""
+    links = (verb, verb.removeprefix("went "))
+    return listed(
+        [f"{counted(n) if n else 'none'} {links[k > 0]} {w}" for k, (n, w) in enumerate(parts)]
     )

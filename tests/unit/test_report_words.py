@@ -1,0 +1,192 @@
+"""What the page says, by rule."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import report_example
+import report_variants
+
+from outcomes.report.care import build_codelivery, build_components, build_dose
+from outcomes.report.checks import build_checks, build_gate, gate_words
+from outcomes.report.context import Context, build_context
+from outcomes.report.effects import build_effect
+from outcomes.report.leads import cannot_say, flow_lead
+from outcomes.report.medicines import build_changes, build_use
+from outcomes.report.people import build_baseline, build_completeness, build_flow
+from outcomes.report.responders import build_responders
+from outcomes.report.safety import build_described, build_harms
+
+
+@pytest.fixture(scope="module")
+def context() -> Context:
+    return build_context(report_example.release())
+
+
+def test_the_headline_says_what_was_found_and_what_cannot_be_told(context: Context) -> None:
+    assert context.narrative.headline() == (
+        "Exercise went with less pain and less disability than usual care by week 12;"
+        " on opioid dose the records cannot tell."
+    )
+
+
+def test_the_change_of_all_comes_before_any_difference(context: Context) -> None:
+    said = context.narrative.dek()
+    assert said[0].startswith("Every group got better, usual care included")
+    assert said[1] == (
+        "Of the five types compared with it, four went with less pain, four with less disability"
+        " and one with a lower opioid dose."
+    )
+    assert said[-1].startswith("These are associations")
+
+
+def test_a_trial_says_had_and_may_fill_four_bars() -> None:
+    trial = build_context(report_variants.trial())
+    assert trial.narrative.headline() == "Exercise had less pain than usual care by week 12."
+    assert trial.comparisons.get("pain", "exercise").verdict.bars == 4
+
+
+def test_where_nothing_is_shown_nothing_is_counted() -> None:
+    gated = build_context(report_variants.all_gated())
+    assert gated.narrative.headline().startswith("No difference in pain")
+    assert not any("Of the" in said for said in gated.narrative.dek())
+    effect = build_effect(gated, "pain")
+    assert effect.none_shown == "12 % were measured, floor 40 %"
+    assert effect.panels is None
+
+
+def test_a_pair_can_be_read_either_way(context: Context) -> None:
+    one = context.comparisons.get("pain", "exercise", "usual_care")
+    other = context.comparisons.get("pain", "usual_care", "exercise")
+    assert one.row.estimate == -(other.row.estimate or 0)
+    assert other.finding == "More pain than exercise"
+    assert other.size == one.size
+    assert other.size_interval == one.interval
+
+
+def test_an_uncertain_difference_is_said_to_be_so(context: Context) -> None:
+    said = context.narrative.difference(context.comparisons.get("medication", "exercise"))
+    assert "it is too uncertain to say" in said
+
+
+def test_a_gated_difference_gives_its_reason_and_no_number(context: Context) -> None:
+    contrast = context.comparisons.get("medication", "modalities", visit="week_52")
+    assert contrast.verdict.code == "not_shown"
+    assert "floor 40 %" in context.narrative.difference(contrast)
+    assert contrast.both == "–"
+
+
+def test_what_was_not_planned_is_not_measured(context: Context) -> None:
+    contrast = context.comparisons.get("mobility", "exercise", visit="week_26")
+    assert contrast.verdict.word == "Not measured"
+
+
+def test_hidden_counts_are_hidden_in_the_flow(context: Context) -> None:
+    reasons = build_flow(context)[0].reasons
+    assert [cell.hidden for _, cell in reasons] == [False, False, True]
+    assert flow_lead(context).startswith("Of 5,410 episodes in the records, 3,595 could")
+
+
+def test_the_largest_imbalance_is_named(context: Context) -> None:
+    found = build_baseline(context)
+    assert found is not None
+    assert found.words[0] == (
+        "The largest standardised difference was 0.52 (Age, education and posture)."
+    )
+    hidden = [row for row in found.rows if row.label == "Earlier spine surgery"]
+    assert [cell.hidden for e, cell in hidden[0].cells if e == "education_posture"] == [True]
+
+
+def test_completeness_tells_unplanned_from_low(context: Context) -> None:
+    found = build_completeness(context)
+    assert found is not None
+    cells = dict(found.rows)["modalities"]
+    assert [cell.low for cell in cells[:4]] == [False, False, False, True]
+    assert not cells[6].planned
+
+
+def test_rare_combinations_are_pooled(context: Context) -> None:
+    found = build_codelivery(context)
+    assert found is not None
+    assert found.rows[-1][0] == "All other combinations"
+    assert found.rows[0][1] == "610"
+
+
+def test_every_component_and_measure_of_dose_is_listed(context: Context) -> None:
+    rows = [row.label for group in build_components(context) for row in group.rows]
+    assert rows == [
+        "Exercise",
+        "Strength",
+        "Core",
+        "Massage",
+        "TENS",
+        "Posture correction",
+        "Pain education",
+    ]
+    assert len(build_dose(context)) == 4
+
+
+def test_responders_start_at_the_declared_threshold(context: Context) -> None:
+    found = build_responders(context, "pain")
+    assert found is not None
+    assert found.keys[found.chosen].label == "2 points or more better"
+    assert found.keys[0].label == "4 points or more worse"
+    assert build_responders(context, "medication") is None
+
+
+def test_hidden_parts_of_a_bar_are_pooled_with_their_share(context: Context) -> None:
+    found = build_changes(context)
+    assert found is not None
+    bars = {bar.exposure: bar for bar in found.visits[0][2]}
+    assert bars["education_posture"].parts[-1].label.endswith("in the two together")
+    assert bars["education_posture"].cells[-1].hidden
+    assert sum(p.width for p in bars["exercise"].parts) == pytest.approx(100, abs=0.3)
+
+
+def test_any_opioid_has_panels_and_other_classes_have_tables(context: Context) -> None:
+    tables = build_use(context)
+    assert [t.name for t in tables] == ["Any opioid", "NSAID", "Gabapentinoid"]
+    assert [t.panels is not None for t in tables] == [True, False, False]
+
+
+def test_harms_stand_with_every_type_and_serious_events_are_said(context: Context) -> None:
+    found = build_harms(context)
+    assert found is not None
+    assert found.serious == "15 serious events in 24,610 sessions over all types."
+    assert [event.label for event in found.events][-1] == "Serious adverse event"
+    assert found.panels[0].by_type["usual_care"].reason == "hidden: fewer than 11"
+
+
+def test_every_described_domain_is_a_fold_with_all_its_measures(context: Context) -> None:
+    table = context.release.table("described")
+    found = build_described(context, all_visits=True)
+    assert [d.name for d in found] == list(dict.fromkeys(table["domain"]))
+    assert sum(len(d.rows) for d in found) == len(
+        table.drop_duplicates(["measure", "visit", "statistic"])
+    )
+    assert len({d.slug for d in found}) == len(found)
+
+
+def test_checks_put_the_plain_difference_last_and_uncounted(context: Context) -> None:
+    found = build_checks(context)
+    assert found.title == "The main result stands in all six analyses"
+    assert found.lines[0].main
+    assert found.lines[-1].plain
+    assert found.n_words == "six analyses"
+
+
+def test_the_gate_lists_what_failed(context: Context) -> None:
+    lines, n_checks = build_gate(context)
+    assert [line.what for line in lines] == ["Medication, TENS and other modalities, week 52"]
+    assert gate_words(lines, n_checks) == "One of 72 checks before a difference is shown failed"
+
+
+def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:
+    assert cannot_say(context)[0].startswith("That a therapy was the cause")
+    assert cannot_say(context)[-1].endswith("At week 52 that is 40\u00a0% of them.")
+    assert "elsewhere" in cannot_say(build_context(report_variants.trial()))[0]
