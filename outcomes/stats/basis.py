@@ -9,9 +9,9 @@ Gram-Schmidt done twice [1]_. Working on coefficients instead of on :math:`X'X` 
 intercept is subtracted from a column with a huge mean before anything is squared, and a response of
 size 1e9 with spread 1 becomes least-squares residuals of size 1.
 
-A column that the ones before it explain, up to a share of 1e-11 of its sum of squares, is *aliased*:
-it is dropped, and a row of coefficients is estimable only where it treats that column like the
-combination that explains it.
+A column that the ones before it explain, up to a share of 1e-11 of its sum of squares, is
+*aliased*: it is dropped, and a row of coefficients is estimable only where it treats that column
+like the combination that explains it.
 
 References
 ----------
@@ -133,10 +133,10 @@ def _assemble(
             "The model explains the response exactly, or the response does not vary: there is no "
             "spread left to estimate. Check the response column, or use fewer terms."
         )
-    used = kept[:-1]
-    if not used or len(used) >= moments.n_observations:
+    used = np.array(kept[:-1], dtype=np.int64)
+    if not used.size or used.size >= moments.n_observations:
         raise NotEstimable(
-            f"{moments.n_observations} seen responses cannot carry a model of {len(used)} "
+            f"{moments.n_observations} seen responses cannot carry a model of {used.size} "
             "coefficients. Use fewer terms."
         )
     n_visits, length = moments.layout.n_visits, moments.layout.wide

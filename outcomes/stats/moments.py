@@ -341,5 +341,4 @@ def _merge(moments: Moments) -> Moments:
 
 
 def _seen(pattern: Integers, n_visits: int) -> npt.NDArray[np.bool_]:
-    bits: Integers = (pattern[:, None] >> np.arange(n_visits)) & 1
-    return bits == 1
+    return np.asarray((pattern[:, None] >> np.arange(n_visits)) & 1, dtype=np.bool_)

@@ -1,0 +1,62 @@
+"""Can these seen visits determine the covariance at all? Asked before the fit, by counting."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.core.errors import NotEstimable
+from outcomes.stats.moments import Moments
+
+
+def check_identified(moments: Moments, covariance: str) -> None:
+    """Raise where a group, a visit or a pair of visits that the structure needs was never seen.
+
+    Raises
+    ------
+    NotEstimable
+        Names the visits, and the group where there are several.
+    """
+    if moments.n_subjects == 0:
+        raise NotEstimable("No subject has a seen response: there is nothing to fit.")
+    for code, label in enumerate(moments.layout.groups):
+        together = _together(moments, code)
+        where = f" in group '{label}'" if len(moments.layout.groups) > 1 else ""
+        if not together.any():
+            raise NotEstimable(
+                f"No response was seen{where}: leave the group out, or use one covariance for all."
+            )
+        _check_visits(moments, together, where)
+        if covariance == "us":
+            _check_pairs(moments, together, where)
+
+
+def _together(moments: Moments, group: int) -> npt.NDArray[np.int64]:
+    """(T, T): subjects seen at both visits."""
+    rows = moments.group == group
+    seen = moments.seen[rows].astype(np.int64)
+    return np.asarray((seen * moments.count[rows, None]).T @ seen)
+
+
+def _check_visits(moments: Moments, together: npt.NDArray[np.int64], where: str) -> None:
+    visits = moments.layout.visits
+    rare = [visits[t] for t in range(len(visits)) if together[t, t] < 2]
+    if rare:
+        raise NotEstimable(
+            f"Fewer than two responses were seen at {', '.join(map(repr, rare))}{where}: the "
+            "spread there cannot be estimated. Leave the visit out, or use one covariance for all groups."
+        )
+
+
+def _check_pairs(moments: Moments, together: npt.NDArray[np.int64], where: str) -> None:
+    visits = moments.layout.visits
+    apart = [
+        f"'{visits[a]}' and '{visits[b]}'"
+        for a, b in zip(*np.nonzero(np.triu(together == 0)), strict=True)
+    ]
+    if apart:
+        raise NotEstimable(
+            f"No subject{where} was seen at both {'; '.join(apart)}: an unstructured covariance is "
+            "not identified. Use a simpler structure such as 'cs', leave one of the visits out, or "
+            "use one covariance for all groups."
+        )

@@ -1,0 +1,211 @@
+r"""Mixed model for repeated measures by restricted maximum likelihood, from moments alone.
+
+Model
+-----
+:math:`y_i = X_i \beta + e_i`, :math:`e_i \sim N(0, V_i)`, subjects independent; the rows of
+:math:`X_i` are ``maps[t] @ z_i`` at the seen visits t, and :math:`V_i` is the seen part of
+:math:`\Sigma_{g(i)}(\theta)`, divided by the root weights of row and column. Unseen responses are
+missing at random [1]_. The likelihood and its derivatives are in :mod:`outcomes.stats.cells` and
+:mod:`outcomes.stats.information`, the parameters in :mod:`outcomes.stats.covariance`.
+
+Algorithm
+---------
+Newton's method on all covariance parameters at once, :mod:`outcomes.stats.newton`; beta is profiled
+out. The start is made of pairwise residual covariances.
+
+What is not done: boundary solutions. Where the likelihood has no maximum inside the parameter
+space, the fit raises and says so.
+
+References
+----------
+.. [1] Mallinckrodt CH et al. Recommendations for the primary analysis of continuous endpoints in
+   longitudinal clinical trials. Drug Inf J 2008;42:303-319.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.core.errors import NotEstimable
+from outcomes.stats.basis import build_basis
+from outcomes.stats.cells import Cells, Method, WeightKind
+from outcomes.stats.covariance import Structure, structure
+from outcomes.stats.identify import check_identified
+from outcomes.stats.moments import Moments
+from outcomes.stats.newton import observed_information, search, sigmas_of
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RemlFit:
+    """Answer of :func:`fit_reml`; units are those of the response and of the design columns.
+
+    Attributes
+    ----------
+    beta : (p,) array
+        NaN where aliased.
+    beta_cov_model : (p, p) array
+        Inverse of X' V^-1 X, unadjusted; NaN where aliased.
+    estimable : (p,) array of bool
+    theta, theta_cov : (n,), (n, n) arrays
+        Parameters of the structure, group by group, and the inverse observed information.
+    sigmas : (groups, T, T) array
+    covariance, method, weight_kind : str
+        As asked for.
+    log_likelihood : float
+        REML: with N - p for N and log|X' V^-1 X|, without log|X' X| / 2.
+    gradient_norm : float
+        Newton decrement at the solution: distance to the optimum in standard errors.
+    n_iterations, n_subjects, n_observations : int
+    converged : bool
+        Always true: a fit that does not converge raises.
+    notes : tuple of str
+    """
+
+    beta: Array
+    beta_cov_model: Array
+    estimable: npt.NDArray[np.bool_]
+    theta: Array
+    theta_cov: Array
+    sigmas: Array
+    covariance: str
+    method: Method
+    weight_kind: WeightKind
+    log_likelihood: float
+    gradient_norm: float
+    n_iterations: int
+    n_subjects: int
+    n_observations: int
+    converged: bool
+    notes: tuple[str, ...]
+
+    @property
+    def n_parameters(self) -> int:
+        """Covariance parameters."""
+        return self.theta.size
+
+    @property
+    def rank(self) -> int:
+        """Estimable coefficients."""
+        return int(self.estimable.sum())
+
+    @property
+    def aic(self) -> float:
+        """-2 log-likelihood plus twice the covariance parameters, by ML too."""
+        return -2 * self.log_likelihood + 2 * self.n_parameters
+
+    @property
+    def bic(self) -> float:
+        """-2 log-likelihood plus covariance parameters times log subjects, by ML too."""
+        return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_subjects))
+
+
+def fit_reml(
+    moments: Moments,
+    maps: Array,
+    *,
+    covariance: str = "us",
+    method: Method = "reml",
+    weight_kind: WeightKind = "precision",
+    tolerance: float = 1e-20,
+    start: Array | None = None,
+) -> RemlFit:
+    """Fit by Newton's method; the cost depends on the number of cells, not of subjects.
+
+    Parameters
+    ----------
+    moments : Moments
+        Clusters are added up.
+    maps : (T, p, q) array
+        The design row at visit t is ``maps[t] @ z``.
+    covariance : str
+        One of ``outcomes.stats.covariance.STRUCTURES``; one matrix per group of the layout.
+    weight_kind : {'precision', 'probability'}
+        What the weights of the moments mean.
+    tolerance : float
+        On the squared Newton decrement.
+    start : (n,) array, optional
+        Parameters to start from, such as those of a fit with one clinic more.
+
+    Raises
+    ------
+    NotEstimable
+        Where the data hold no information on a part of the model.
+    NotConverged
+        Where the likelihood has no maximum that Newton's method finds.
+    """
+    total = moments.total()
+    form = structure(covariance, total.layout.n_visits)
+    check_identified(total, covariance)
+    basis = build_basis(total, maps)
+    cells = Cells(moments=total, basis=basis, method=method, weight_kind=weight_kind)
+    theta = starting_values(cells, form) if start is None else start
+    found = search(cells, form, theta, tolerance)
+    information = observed_information(cells, form, found.theta, found.point)
+    return RemlFit(
+        beta=basis.beta(found.point.gamma),
+        beta_cov_model=basis.covariance(found.point.phi),
+        estimable=basis.estimable,
+        theta=found.theta,
+        theta_cov=_inverse(information, found.theta.size),
+        sigmas=sigmas_of(form, found.theta, len(total.layout.groups)),
+        covariance=covariance,
+        method=method,
+        weight_kind=weight_kind,
+        log_likelihood=found.point.log_likelihood,
+        gradient_norm=float(np.sqrt(max(found.decrement, 0.0))),
+        n_iterations=found.n_iterations,
+        n_subjects=total.n_subjects,
+        n_observations=total.n_observations,
+        converged=True,
+        notes=_notes(basis.estimable),
+    )
+
+
+def starting_values(cells: Cells, form: Structure) -> Array:
+    """Parameters near the pairwise residual covariances of the unweighted fit.
+
+    Correlations are drawn towards zero until every matrix is clearly positive definite.
+    """
+    products = cells.inner(cells.basis.residual[:, :, None])
+    seen = cells.moments.seen.astype(np.float64)
+    counts = cells.sizes[:, None, None] * seen[:, :, None] * seen[:, None, :]
+    starts = []
+    for rows in cells.groups:
+        sigma = products[rows].sum(axis=0) / np.maximum(counts[rows].sum(axis=0), 1.0)
+        size = np.sqrt(np.maximum(np.diag(sigma), 1e-6 * np.diag(sigma).max()))
+        correlation = np.clip(sigma / np.outer(size, size), -0.99, 0.99)
+        np.fill_diagonal(correlation, 1.0)
+        while np.linalg.eigvalsh(correlation)[0] < 0.02:
+            correlation = 0.95 * correlation + 0.05 * np.eye(size.size)
+        starts.append(form.start(correlation * np.outer(size, size)))
+    return np.concatenate(starts)
+
+
+def _inverse(information: Array, n_parameters: int) -> Array:
+    """Inverse of the observed information, which must be positive definite at a maximum."""
+    size = np.sqrt(np.abs(np.diag(information)))
+    if (size > 0).all():
+        values, vectors = np.linalg.eigh(information / np.outer(size, size))
+        if values[0] > 1e-9:
+            half = vectors / np.sqrt(values) / size[:, None]
+            return np.asarray(half @ half.T)
+    raise NotEstimable(
+        f"The data do not determine all {n_parameters} covariance parameters: the likelihood is "
+        "flat around its maximum. Use one covariance for all groups, or a simpler structure such "
+        "as 'toeph' or 'csh'."
+    )
+
+
+def _notes(estimable: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    lost = int((~estimable).sum())
+    if not lost:
+        return ()
+    return (
+        f"{lost} of {estimable.size} coefficients cannot be estimated, because other columns "
+        "already say what theirs says or no one was seen there; they were left out.",
+    )
