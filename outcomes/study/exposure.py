@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from outcomes.catalog.interventions import interventions, top_group
+from outcomes.catalog.interventions import intervention_types, interventions, top_group
 from outcomes.core.errors import RecordsError, SpecError
 from outcomes.core.problems import Problem
 from outcomes.study.exposure_types import NONE, OUTSIDE, ExposureTypes
@@ -143,7 +143,7 @@ def keep_held(steps: Steps, types: ExposureTypes, window_days: int) -> list[str]
     found = [str(name) for name in steps.columns(NAMES)["intervention"]]
     groups = intervention_groups()
     places = [*types.therapy, OUTSIDE, NONE]
-    known = interventions()
+    known = intervention_types()
     names = pd.DataFrame(
         {
             "intervention": pd.Series(found, dtype="object"),
@@ -164,7 +164,7 @@ def intervention_groups() -> tuple[str, ...]:
 
 
 def _group(name: str) -> str:
-    return top_group(name) if name in interventions() else _OTHER_GROUP
+    return top_group(name) if name in intervention_types() else _OTHER_GROUP
 
 
 def delivered_frame(steps: Steps, names: list[str]) -> pd.DataFrame:

@@ -35,28 +35,41 @@ def select_episodes(
     """Return which eligible episodes are analysed and the exposures; every other one is counted."""
     patients, named = eligible["patient_id"], found.types
     over = eligible["over"].to_numpy(dtype=bool)
-    for exposure in types.in_order({str(name) for name in named[over]} - {""}):
-        label = f"Ended before day {length}: {types.phrase(exposure)}"
-        flow.count(f"ended_{exposure}", LEFT_OUT, label, patients, over & (named == exposure))
-    if (over & (named == "")).any():
-        label = f"Ended before day {length}: no type could be named"
-        flow.count("ended_unclassified", LEFT_OUT, label, patients, over & (named == ""))
     there = ~over & (named != "")
+    sizes = {str(name): int(n) for name, n in pd.Series(named[there]).value_counts().items()}
+    _check_primary_size(sizes, spec, types, length)
+    large = types.in_order(name for name in sizes if sizes[name] >= spec.exposure.min_group)
+    _count_ended(flow, patients, named, over, types, large, length)
     assigned = spec.exposure.source == "program"
     label = "No program of the study" if assigned else "No type could be named"
     flow.count("unclassified", LEFT_OUT, label, patients, ~over & (named == ""))
-    sizes = {str(name): int(n) for name, n in pd.Series(named[there]).value_counts().items()}
-    _check_primary_size(sizes, spec, types, length)
-    for exposure in types.in_order(sizes):
-        if sizes[exposure] < spec.exposure.min_group:
-            label = f"Fewer than {spec.exposure.min_group}: {types.phrase(exposure)}"
-            small = there & (named == exposure)
-            flow.count(f"small_{exposure}", LEFT_OUT, label, patients, small)
-            there &= named != exposure
-    kept = types.in_order(n for n in sizes if sizes[n] >= spec.exposure.min_group)
-    exposures = (*(n for n in kept if n != spec.exposure.reference), spec.exposure.reference)
-    flow.count("analysed", KEPT, _analysed_label(len(exposures), length), patients, there)
-    return there, exposures
+    for exposure in types.in_order(set(sizes) - set(large)):
+        label = f"Fewer than {spec.exposure.min_group}: {types.phrase(exposure)}"
+        flow.count(f"small_{exposure}", LEFT_OUT, label, patients, there & (named == exposure))
+    exposures = (*(n for n in large if n != spec.exposure.reference), spec.exposure.reference)
+    analysed = there & np.isin(named.astype(str), large)
+    flow.count("analysed", KEPT, _analysed_label(len(exposures), length), patients, analysed)
+    return analysed, exposures
+
+
+def _count_ended(
+    flow: Flow,
+    patients: pd.Series,
+    named: NDArray[np.object_],
+    over: NDArray[np.bool_],
+    types: ExposureTypes,
+    large: tuple[str, ...],
+    length: int,
+) -> None:
+    """Count the episodes that were over by type; types that are not analysed together."""
+    if not length:
+        return
+    for exposure in large:
+        label = f"Ended before day {length}: {types.phrase(exposure)}"
+        flow.count(f"ended_{exposure}", LEFT_OUT, label, patients, over & (named == exposure))
+    others = over & ~np.isin(named.astype(str), large)
+    label = f"Ended before day {length}: another type, or none could be named"
+    flow.count("ended_other", LEFT_OUT, label, patients, others)
 
 
 def _analysed_label(n_types: int, length: int) -> str:
