@@ -35,6 +35,7 @@ STRENGTH: Final = {
     "form.plank": 16, "form.bridge": 14, "form.pelvic_tilt": 14, "form.leg_lift": 9,
     "form.stability_ball": 8, "exercise.strength.core": 12, "exercise.motor_control": 9,
     "exercise.balance": 7, "exercise.functional": 6, "exercise.graded_activity": 5,
+    "care.home_program": 5,
 }  # fmt: skip
 MOVING: Final = {
     "form.hamstring_stretch": 16, "form.spinal_twist": 10, "exercise.mindbody.yoga": 7,
@@ -56,8 +57,9 @@ TRAINING: Final = {
     "equipment.mattress": 3, "equipment.mat": 3,
 }  # fmt: skip
 ASSESSMENT: Final = {"care.assessment": 80, "care.referral": 5, "care.usual": 15}
-POOLS: Final = (STRENGTH, MOVING, HANDS, CURRENT, WARMTH, TEACHING, TRAINING, ASSESSMENT)
-S, M, H, C, W, T, P, A = range(len(POOLS))
+TEAM: Final = {"care.multidisciplinary": 1}
+POOLS: Final = (STRENGTH, MOVING, HANDS, CURRENT, WARMTH, TEACHING, TRAINING, ASSESSMENT, TEAM)
+S, M, H, C, W, T, P, A, D = range(len(POOLS))
 # Main components of a session of each type: pool, mean minutes, billed units.
 MAIN: Final = (
     ((S, 18, 1), (M, 16, 1)),
@@ -75,12 +77,15 @@ ALONG: Final = (
     ((W, 1.00), (C, 0.10)),
     ((S, 0.30), (T, 0.14)),
     ((M, 0.30), (S, 0.14)),
-    ((T, 0.30), (M, 0.14)),
+    ((T, 0.30), (M, 0.14), (D, 0.05)),
 )
 IDS: Final = tuple(name for pool in POOLS for name in pool)
 _FIRST: Final = np.cumsum([0, *(len(pool) for pool in POOLS)])
 DOSED: Final = frozenset(
-    {*(n for n in STRENGTH if n != "exercise.functional"), "form.hamstring_stretch"}
+    {
+        *(n for n in STRENGTH if n not in ("exercise.functional", "care.home_program")),
+        "form.hamstring_stretch",
+    }
 )
 
 
@@ -247,6 +252,7 @@ def _component_table(
         intensity=np.where(current, np.round(rng.uniform(8, 35, n)), np.nan),
         frequency_hz=np.where(codes.is_level("modality.tens", "modality.electrical"), 80.0, np.nan),
         grade=_grade(rng, codes),
+        region=people.region[episode],
         format=Codes((rng.random(n) < 0.12).astype(np.int64), ("individual", "group")),
         domain=_domain(codes),
     )  # fmt: skip

@@ -80,8 +80,10 @@ def make_doses(people: People, courses: Courses, end_day: Floats, streams: Strea
 def _paths(people: People, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return the dose at time zero, and at each visit under usual care."""
     n = people.n
-    user = rng.random(n) < 1 / (1 + np.exp(0.95 - 0.35 * people.severity))
-    dose = np.where(user, np.clip(np.exp(rng.normal(3.2, 0.65, n)), 5, 180), 0.0)
+    user = rng.random(n) < 1 / (1 + np.exp(0.95 - 0.7 * people.severity))
+    dose = np.where(
+        user, np.clip(np.exp(rng.normal(3.2, 0.6, n) + 0.15 * people.severity), 5, 180), 0.0
+    )
     stop = rng.random((n, len(VISITS))) < 0.11
     stopped = np.maximum.accumulate(stop, axis=1)
     noise = np.exp(rng.normal(0, 0.28, (n, len(VISITS))) - 0.28**2 / 2)

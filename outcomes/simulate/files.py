@@ -28,6 +28,7 @@ from outcomes.simulate.scores import make_scores
 Format = Literal["parquet", "csv"]
 TRUTH: Final = "truth"
 MANIFEST: Final = "manifest.json"
+DICTIONARY: Final = "dictionary.md"
 
 
 def make_records(episodes: int, seed: int) -> tuple[dict[str, pa.Table], dict[str, Array], Codes]:
@@ -95,6 +96,7 @@ def write_records(
             for name, found in tables.items():
                 _write_table(found, partial / f"{name}.{format}", format)
         _write_truth(partial / TRUTH, truth, types)
+        _write_dictionary(partial / DICTIONARY, tables)
         _write_manifest(partial, episodes, seed, tables)
     return folder
 
@@ -125,6 +127,26 @@ def _write_truth(folder: Path, truth: Mapping[str, Array], types: Codes) -> None
             )
         )
     _write_table(pa.concat_tables(parts), folder / "potential_outcomes.parquet", "parquet")
+
+
+def _write_dictionary(path: Path, tables: Mapping[str, pa.Table]) -> None:
+    """Say what every column is, from the declarations of the tables."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Synthetic records: every person in them is made up. Days run from the start of the",
+        "episode, those of `medications` on the patient's own clock.",
+    ]
+    for name, found in tables.items():
+        contract = TABLES[name]
+        lines += ["", f"## {name}", "", f"{contract.description} {found.num_rows:,} rows.", ""]
+        lines += ["| column | type | unit | what |", "|---|---|---|---|"]
+        for column_name in found.column_names:
+            column = contract[column_name]
+            lines.append(
+                f"| `{column.name}` | {column.kind} | {column.unit} | {column.description} |"
+            )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_manifest(folder: Path, episodes: int, seed: int, tables: Mapping[str, pa.Table]) -> None:

@@ -170,11 +170,13 @@ def _date(start: pd.Series, day: pd.Series) -> pd.Series:
     import pandas as pd
 
     found = start.to_numpy() + pd.to_timedelta(day.astype("float64"), unit="D").to_numpy()
-    return pd.Series(found).dt.strftime("%d.%m.%Y")
+    written: pd.Series = pd.Series(found).dt.strftime("%d.%m.%Y")
+    return written
 
 
 def _words(column: pd.Series, words: Mapping[Any, str]) -> pd.Series:
-    return column.map(words).fillna("<undefined>")
+    said: pd.Series = column.map(words).fillna("<undefined>")
+    return said
 
 
 def _or_999(numbers: pd.Series) -> pd.Series:
