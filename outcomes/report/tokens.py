@@ -31,7 +31,24 @@ def style_tokens(study: Study) -> str:
         f"{{color:var(--x{k.slot});fill:var(--x{k.slot})}}"
         for k in study.looks.values()
     )
-    return _joined(light, dark, slots)
+    return _joined(light, dark, slots + _followed(len(study.looks)))
+
+
+def _followed(n: int) -> str:
+    """Return what keeps the chosen type and its comparator in wide tables on a narrow screen.
+
+    The script names both on the root; the columns of the types follow the first one in order.
+    """
+    shown = ",".join(
+        f".scripted[data-{role}='{slot}'] .types tr>:nth-child({slot + 2})"
+        for slot in range(n)
+        for role in "fc"
+    )
+    return (
+        "@media screen and (max-width:760px){"
+        f".scripted .types tr>:nth-child(n+2):nth-child(-n+{n + 1}){{display:none}}"
+        f"{shown}{{display:table-cell}}}}"
+    )
 
 
 def _joined(light: str, dark: str, slots: str) -> str:

@@ -21,7 +21,7 @@ from outcomes.report.page import AUDIENCES, LARGEST, read_packed, render_page, w
 from outcomes.report.release import read_release
 from outcomes.results.wording import banned_words, long_sentences
 
-NOT_PLOTLY = {"clinic": 330_000, "methods": 330_000, "board": 80_000, "twelve_types": 600_000}
+NOT_PLOTLY = {"clinic": 380_000, "methods": 380_000, "board": 80_000, "twelve_types": 600_000}
 ALL = ("clinic", "board", "methods", *report_variants.VARIANTS)
 
 

@@ -52,12 +52,12 @@ function lineOf(course, slot, {band = true, ghost = false, followed = false} = {
 function tickWords(course, width) {
   return course.ticks.map((tick, k) => {
     if (course.labels[k] === S.v) return `<b>${tick}</b>`;
-    return width < 235 && course.tight[k] ? '' : tick;
+    return width < 300 && course.tight[k] ? '' : tick;
   });
 }
 function counts(course, slots, width) {
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
-    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: n === '–' || (width < 235 && course.tight[k]) ? '' : n,
+    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: n === '–' || (width < 300 && course.tight[k]) ? '' : n,
     showarrow: false, font: {size: small(), color: colour(slot, true)}}));
   return slots.flatMap(row);
 }
@@ -186,8 +186,10 @@ function redrawFigures() {
     if (place.near) bring(place);
   });
 }
+let lastWidth = 0;
 function resizeFigures() {
-  drawn.forEach(place => { if (place.near || paperNow()) paint(window.Plotly, place); else place.stale = true; });
+  lastWidth = one('main').clientWidth;
+  drawn.forEach(place => paint(window.Plotly, place));
 }
 function startSlider(place) {
   const section = place.closest('.effect'), outcome = outcomeOf(section.dataset.o);
@@ -208,7 +210,11 @@ function startFigures() {
   all('[data-panel], .curve').forEach(place => near.observe(place));
   all('.curve').forEach(startSlider);
   let waiting = 0;
-  new ResizeObserver(() => { clearTimeout(waiting); waiting = setTimeout(resizeFigures, 150); }).observe(one('main'));
+  lastWidth = one('main').clientWidth;
+  new ResizeObserver(() => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { if (one('main').clientWidth !== lastWidth) resizeFigures(); }, 150);
+  }).observe(one('main'));
   addEventListener('beforeprint', () => preparePaper(true));
   addEventListener('afterprint', () => preparePaper(false));
 }

@@ -182,7 +182,7 @@ function drawChecks() {
 /* ---- what follows the choice everywhere ---- */
 function drawFollowers() {
   const pair = [slotOf(S.f), slotOf(S.c)].map(String);
-  all('[data-t]').forEach(cell => cell.classList.toggle('on', pair.includes(cell.dataset.t)));
+  [document.documentElement.dataset.f, document.documentElement.dataset.c] = pair;
   all('[data-key]').forEach(key => key.setAttribute('aria-pressed', String(key.dataset.key === pair[0])));
   all('.stackset').forEach(set => { set.open = set.dataset.visit === S.v; });
 }
