@@ -98,16 +98,12 @@ def tighten(ledger: Ledger, bounds: Bounds) -> Bounds:
 
 def _pass(relation: Relation, low: list[float], high: list[float], whole: list[bool]) -> list[int]:
     """Narrow each entry of one sum by the others; return those that moved."""
-    ends = [
-        (low[e], high[e]) if s > 0 else (-high[e], -low[e])
-        for e, s in zip(relation.entries, relation.signs, strict=True)
-    ]
+    terms = list(zip(relation.entries, relation.weights, strict=True))
+    ends = [(w * low[e], w * high[e]) if w > 0 else (w * high[e], w * low[e]) for e, w in terms]
     lows, highs = _Total([a for a, _ in ends]), _Total([b for _, b in ends])
     moved = []
-    for (a, b), e, s in zip(ends, relation.entries, relation.signs, strict=True):
-        lower, upper = -highs.without(b), -lows.without(a)
-        if s < 0:
-            lower, upper = -upper, -lower
+    for (a, b), (e, w) in zip(ends, terms, strict=True):
+        lower, upper = sorted((-highs.without(b) / w, -lows.without(a) / w))
         if whole[e]:
             lower, upper = _up(lower), _down(upper)
         if lower > low[e] + TOLERANCE or upper < high[e] - TOLERANCE:
@@ -157,8 +153,8 @@ class _Program:
 
         row = [k for k, r in enumerate(relations) for _ in r.entries]
         column = [self.place[entry] for r in relations for entry in r.entries]
-        sign = [float(s) for r in relations for s in r.signs]
-        return csr_array((sign, (row, column)), shape=(len(relations), len(self.place)))
+        weight = [w for r in relations for w in r.weights]
+        return csr_array((weight, (row, column)), shape=(len(relations), len(self.place)))
 
     def given_away(self, small: Sequence[int], threshold: int) -> list[int]:
         """Return the small entries that no feasible point takes to 0 or to the threshold."""

@@ -27,23 +27,24 @@ WHOLE_TOLERANCE: Final = 1e-6
 class Entry:
     """One count.
 
-    ``cost`` orders what is hidden to protect others: 0 a cell, 1 a total, 2 the size of a group.
+    To protect others a ``total`` is hidden rather than a cell, and the ``size`` of a group last.
     An entry that is not ``protected`` may be known: second events of the same person.
     """
 
     value: float
     whole: bool = True
     protected: bool = True
-    cost: int = 0
+    total: bool = False
+    size: bool = False
     cells: list[Cell] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Relation:
-    """Entries whose signed sum is zero."""
+    """Entries whose weighted sum is zero; the weights of counts that add up are 1 and -1."""
 
     entries: tuple[int, ...]
-    signs: tuple[int, ...]
+    weights: tuple[float, ...]
 
 
 @dataclass(kw_only=True)
@@ -68,9 +69,7 @@ class Ledger:
     placed: dict[Cell, int] = field(default_factory=dict)
     subtracted: set[tuple[int, int]] = field(default_factory=set)
 
-    def add(
-        self, value: float, *, cell: Cell | None = None, key: Hashable = None, cost: int = 0
-    ) -> int:
+    def add(self, value: float, *, cell: Cell | None = None, key: Hashable = None) -> int:
         """Return the entry of a count: a known one where key and value agree, else a new one."""
         found = self.find(key, value) if key is not None else None
         if found is None:
@@ -79,10 +78,8 @@ class Ledger:
             self.entries.append(Entry(value=round(value) if whole else value, whole=whole))
             if key is not None:
                 self.known.setdefault(key, found)
-        entry = self.entries[found]
-        entry.cost = max(entry.cost, cost)
         if cell is not None:
-            entry.cells.append(cell)
+            self.entries[found].cells.append(cell)
             self.placed[cell] = found
         return found
 
@@ -99,8 +96,8 @@ class Ledger:
             return
         gap = self.entries[total].value - sum(self.entries[part].value for part in parts)
         if abs(gap) < WHOLE_TOLERANCE * (1 + len(parts)):
-            signs = (1, *(-1 for _ in parts))
-            self.relations.append(Relation(entries=(total, *parts), signs=signs))
+            weights = (1.0, *(-1.0 for _ in parts))
+            self.relations.append(Relation(entries=(total, *parts), weights=weights))
 
     def subtract(self, whole: int, part: int, *, guard: bool = False, protect: bool = True) -> None:
         """Say that the part lies within the whole, so that a reader can subtract.
@@ -114,6 +111,6 @@ class Ledger:
         self.subtracted.add((whole, part))
         left = self.add(max(rest, 0.0))
         self.entries[left].protected = protect
-        self.relations.append(Relation(entries=(whole, part, left), signs=(1, -1, -1)))
+        self.relations.append(Relation(entries=(whole, part, left), weights=(1.0, -1.0, -1.0)))
         if guard:
             self.guarded.append((part, left))

@@ -54,12 +54,10 @@ def _number(value: object) -> float | None:
     return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
 
 
-def _enter(
-    ledger: Ledger, cell: Cell, value: object, key: Hashable = None, cost: int = 0
-) -> int | None:
+def _enter(ledger: Ledger, cell: Cell, value: object, key: Hashable = None) -> int | None:
     """Enter one cell, where it holds a number."""
     number = _number(value)
-    return None if number is None else ledger.add(number, cell=cell, key=key, cost=cost)
+    return None if number is None else ledger.add(number, cell=cell, key=key)
 
 
 def _enter_rest(ledger: Ledger, name: str, rows: list[Row]) -> None:
@@ -81,7 +79,8 @@ def _size(ledger: Ledger, cell: Cell, value: object, exposure: str) -> int | Non
     number = _number(value)
     if number is None:
         return None
-    size = ledger.add(number, cell=cell, key=("size", exposure), cost=2)
+    size = ledger.add(number, cell=cell, key=("size", exposure))
+    ledger.entries[size].size = True
     _within_size(ledger, size, exposure)
     return size
 
@@ -108,8 +107,7 @@ def _lines(ledger: Ledger, name: str, rows: list[Row], column: str, *keys: str) 
         parts = [entry for entry in placed.values() if entry is not None]
         ledger.lines.append((tuple(parts), total))
         if total is not None and len(parts) == len(placed) and parts:
-            entry = ledger.entries[total]
-            entry.cost = max(entry.cost, 1)
+            ledger.entries[total].total = True
             ledger.add_up(total, parts)
 
 
@@ -135,7 +133,7 @@ def _flow(ledger: Ledger, name: str, rows: list[Row]) -> None:
         value = _number(row["n_episodes"])
         size = None if value is None else ledger.find(("size", ALL), value)
         key = ("size", ALL) if kept and size is not None else None
-        entry = _enter(ledger, cell, value, key, cost=1 if kept else 0)
+        entry = _enter(ledger, cell, value, key)
         _patients(ledger, name, k, row, entry)
         if entry is None:
             continue

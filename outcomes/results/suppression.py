@@ -6,9 +6,9 @@ hidden count may be zero for all a reader knows; where nobody in any group has i
 
 Then, as long as a reader could still place a small count inside 1 to threshold - 1
 (:mod:`outcomes.results.derivable`), one more count is hidden: of the sum that says most about what
-is given away, the count that stands in most sums with it; of these a cell rather than a total, a
-total rather than the size of a group, and then the smallest. The choice depends on the numbers alone, so
-the same tables always give the same release.
+is given away, the count that stands in most sums with it; of these a total rather than a group's
+own count (groups are what is compared), and then the smallest. The size of a group comes last. The
+choice depends on the numbers alone, so the same tables always give the same release.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def _cheapest(
     times = Counter(entry for relation in near for entry in relation.entries)
     able = {entry for relation in tightest for entry in _hideable(relation, ledger, bounds)}
 
-    def order(place: int) -> tuple[bool, int, int, float, int]:
+    def order(place: int) -> tuple[bool, int, bool, float, int]:
         entry = ledger.entries[place]
-        return (entry.cost > 1, -times[place], entry.cost, entry.value, place)
+        return (entry.size, -times[place], not entry.total, entry.value, place)
 
     return min(able, key=order)

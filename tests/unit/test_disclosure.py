@@ -1,0 +1,470 @@
+"""The gate: what is hidden, what is rounded, what is shown, and what a reader cannot work out."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linprog
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import disclosure_example
+import report_example
+
+from outcomes.core.errors import UsageError
+from outcomes.results import disclosure
+from outcomes.results.audit import audit_release
+from outcomes.results.disclosure import release_tables
+from outcomes.results.poisson import events_behind, poisson_limits
+from outcomes.results.rounding import (
+    error_step,
+    is_small,
+    ladder,
+    round_count,
+    smallest_shown,
+    to_step,
+)
+from outcomes.results.suppression import small_entries
+from outcomes.results.tables import TABLES, build_table
+
+GROUPS = {"exercise": 300, "usual_care": 400}
+
+
+def _strict(threshold: int = 11, **rows: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    tables = {name: build_table(name, given) for name, given in rows.items()}
+    return release_tables(tables, profile="strict", threshold=threshold)
+
+
+def _completeness(seen: dict[str, int], sizes: dict[str, int] = GROUPS) -> list[dict[str, Any]]:
+    numbers = {e: (n, seen[e]) for e, n in sizes.items()}
+    numbers[""] = (sum(sizes.values()), sum(seen.values()))
+    return [
+        {
+            "outcome": "pain",
+            "visit": "week_6",
+            "exposure": exposure,
+            "planned": True,
+            "n_episodes": n,
+            "n_observed": k,
+            "share": k / n,
+        }
+        for exposure, (n, k) in numbers.items()
+    ]
+
+
+def _levels(counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
+    """Baseline rows of one category: counts by exposure and level."""
+    everyone = {level: sum(c[level] for c in counts.values()) for level in ("a", "b")}
+    return [
+        {
+            "variable": "sex",
+            "level": level,
+            "exposure": exposure,
+            "statistic": "share",
+            "count": n,
+            "n_episodes": sum(levels.values()),
+            "n_missing": 0,
+            "estimate": n / sum(levels.values()),
+        }
+        for exposure, levels in {**counts, "": everyone}.items()
+        for level, n in levels.items()
+    ]
+
+
+# --------------------------------------------------------------------------------------- rounding
+@pytest.mark.parametrize(("threshold", "least"), [(2, 5), (5, 10), (10, 15), (11, 15), (20, 25)])
+def test_the_smallest_shown_count(threshold: int, least: int) -> None:
+    assert smallest_shown(threshold) == least
+
+
+def test_hidden_counts_include_the_threshold_and_shown_ones_nothing_below_it() -> None:
+    for threshold in range(2, 60):
+        assert is_small(threshold, threshold)
+        shown = [n for n in range(1, 200) if not is_small(n, threshold)]
+        assert min(shown) > threshold
+        assert all(abs(round_count(n) - n) <= 2 for n in shown)
+
+
+def test_steps() -> None:
+    assert [ladder(s) for s in (0.011, 0.02, 0.3, 1.0, 7.0)] == [0.02, 0.02, 0.5, 1.0, 10.0]
+    assert ladder(0.0) == ladder(math.nan) == 0.0
+    assert to_step(4.1234, 0.05) == 4.1
+    assert to_step(0.123456, 0.0) == 0.123
+    assert math.isnan(to_step(math.nan, 0.1))
+
+
+@pytest.mark.parametrize("n", [13, 40, 100, 333, 1000])
+def test_a_standard_error_tells_no_more_than_the_rounded_count(n: int) -> None:
+    """Knowing the exact spread, a reader still cannot tell four neighbouring numbers apart."""
+    error = 2.0 / math.sqrt(n)
+    step = error_step(error, n)
+    released = to_step(error, step)
+    fits = [m for m in range(2, 2 * n) if abs(2 / math.sqrt(m) - released) <= step / 2 + 1e-12]
+    assert n in fits
+    assert len(fits) >= 4
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 10, 11, 64, 250])
+def test_a_rate_with_exact_limits_tells_its_events(n: int) -> None:
+    years = 37.3
+    assert events_behind(n / years, poisson_limits(n)[1] / years) == n
+
+
+# ------------------------------------------------------------------------------------- who is seen
+def test_counts_and_shares_are_those_of_rounded_counts() -> None:
+    shown = _strict(completeness=_completeness({"exercise": 253, "usual_care": 318}))[
+        "completeness"
+    ]
+    assert shown["n_observed"].tolist() == [255, 320, 570]
+    assert shown["share"].tolist() == pytest.approx([255 / 300, 320 / 400, 570 / 700], abs=1e-4)
+    assert not shown["suppressed"].any()
+
+
+def test_a_share_is_hidden_where_few_are_left_over() -> None:
+    shown = _strict(completeness=_completeness({"exercise": 297, "usual_care": 318}))[
+        "completeness"
+    ]
+    first = shown.iloc[0]
+    assert pd.isna(first.n_observed)
+    assert math.isnan(first.share)
+    assert first.suppressed
+    assert first.n_episodes == 300
+
+
+def test_everybody_and_nobody_are_shown() -> None:
+    everybody = _strict(completeness=_completeness(GROUPS))["completeness"]
+    assert everybody["share"].tolist() == [1.0, 1.0, 1.0]
+    nobody = _strict(completeness=_completeness({"exercise": 0, "usual_care": 0}))["completeness"]
+    assert nobody["n_observed"].tolist() == [0, 0, 0]
+
+
+def test_a_zero_beside_others_is_hidden_like_a_small_number() -> None:
+    shown = _strict(completeness=_completeness({"exercise": 0, "usual_care": 200}))["completeness"]
+    assert shown["n_observed"].isna().tolist()[0]
+
+
+def test_two_levels_are_hidden_together() -> None:
+    counts = {"exercise": {"a": 46, "b": 4}, "usual_care": {"a": 150, "b": 150}}
+    shown = _strict(baseline=_levels(counts))["baseline"]
+    one = shown[shown["exposure"].eq("exercise")]
+    assert one["count"].isna().all()
+    assert one["estimate"].isna().all()
+    assert shown.loc[shown["exposure"].eq("usual_care"), "estimate"].tolist() == [0.5, 0.5]
+
+
+def test_a_group_below_the_threshold_is_hidden_with_what_gives_it_away() -> None:
+    sizes = {"exercise": 300, "modalities": 5}
+    seen = {"exercise": 200, "modalities": 4}
+    shown = _strict(completeness=_completeness(seen, sizes))["completeness"]
+    assert shown["n_episodes"].isna().tolist() == [False, True, True]
+
+
+def test_no_reader_narrows_a_two_way_table() -> None:
+    """An attack of its own: rows, columns and rounding, by linear programs."""
+    rng = np.random.default_rng(5)
+    for _ in range(25):
+        x = rng.poisson(rng.choice([6, 14, 40, 200], size=(2, 3)))
+        counts = {f"g{j}": {"a": int(x[0, j]), "b": int(x[1, j])} for j in range(3)}
+        shown = _strict(baseline=_levels(counts))["baseline"]
+        assert _narrowed_two_way(shown, x) == []
+
+
+def _narrowed_two_way(shown: pd.DataFrame, x: np.ndarray) -> list[tuple[int, int, float, float]]:
+    """Return cells of 1 to 10 that lie within 1 to 10 for whoever knows the released table."""
+    full = np.zeros((3, 4))
+    full[:2, :3] = x
+    full[:2, 3], full[2] = full[:2].sum(axis=1), full[:2].sum(axis=0)
+    released = np.full((3, 4), np.nan)
+    names = {"g0": 0, "g1": 1, "g2": 2, "": 3}
+    for row in shown.to_dict("records"):
+        i, j = "ab".index(row["level"]), names[row["exposure"]]
+        released[i, j] = np.nan if pd.isna(row["count"]) else row["count"]
+        released[2, j] = np.nan if pd.isna(row["n_episodes"]) else row["n_episodes"]
+    sums = [_signed({(0, j): 1, (1, j): 1, (2, j): -1}) for j in range(4)]
+    sums += [_signed({(i, 0): 1, (i, 1): 1, (i, 2): 1, (i, 3): -1}) for i in range(3)]
+    limits = [(0, None) if np.isnan(r) else (max(r - 2, 0), r + 2) for r in released.ravel()]
+    found = []
+    for i, j in np.argwhere((full >= 1) & (full <= 10)):
+        goal = np.zeros(12)
+        goal[4 * i + j] = 1
+        ends = [
+            linprog(s * goal, A_eq=np.array(sums), b_eq=np.zeros(7), bounds=limits) for s in (1, -1)
+        ]
+        low = ends[0].fun
+        high = -ends[1].fun if ends[1].success else np.inf
+        if low > 1e-7 and high < 11 - 1e-7:
+            found.append((int(i), int(j), low, high))
+    return found
+
+
+def _signed(places: dict[tuple[int, int], int]) -> np.ndarray:
+    row = np.zeros(12)
+    for (i, j), sign in places.items():
+        row[4 * i + j] = sign
+    return row
+
+
+# ---------------------------------------------------------------------------------- what was given
+def test_nested_groups_cannot_be_subtracted() -> None:
+    rows = [
+        {"exposure": "", "intervention": name, "period": "window", "n_episodes": n,
+         "n_total": 700, "share": n / 700, "median": 24.0, "unit": "min"}
+        for name, n in (("exercise", 301), ("exercise.strength", 296))
+    ]  # fmt: skip
+    shown = _strict(components=rows)["components"]
+    assert shown["n_episodes"].isna().sum() == 1
+    rows[1]["n_episodes"] = 260
+    assert not _strict(components=rows)["components"]["n_episodes"].isna().any()
+
+
+def test_rare_combinations_are_pooled() -> None:
+    counts = {"A + B": 100, "A": 40, "B": 9, "C": 3, "A + C": 14}
+    rows = [{"combination": c, "size": 1, "n_episodes": n} for c, n in counts.items()]
+    shown = _strict(combinations=rows)["combinations"]
+    assert shown["combination"].tolist() == ["A + B", "A", "other"]
+    assert shown["n_episodes"].tolist() == [100, 40, 25]
+
+
+def test_medians_and_quartiles_need_people_on_either_side() -> None:
+    rows = [
+        {"exposure": e, "measure": "sessions", "statistic": "median", "estimate": 8.123,
+         "low": 5.0, "high": 12.0, "n_episodes": n}
+        for e, n in (("a", 15), ("b", 30), ("c", 60))
+    ]  # fmt: skip
+    shown = _strict(dose=rows)["dose"]
+    assert shown["estimate"].isna().tolist() == [True, False, False]
+    assert shown["low"].isna().tolist() == [True, True, False]
+    assert shown["estimate"].tolist()[2] == 8.1
+
+
+# ------------------------------------------------------------------------------------------ events
+def _harm(n_events: int, n_episodes: int) -> dict[str, Any]:
+    low, high = poisson_limits(n_events)
+    return {
+        "exposure": "exercise",
+        "event": "flare",
+        "severity": "any",
+        "n_events": n_events,
+        "n_episodes": n_episodes,
+        "n_total": 300,
+        "denominator": 2134.0,
+        "rate_unit": "per 1,000 sessions",
+        "rate": 1000 * n_events / 2134,
+        "conf_low": 1000 * low / 2134,
+        "conf_high": 1000 * high / 2134,
+    }
+
+
+def test_rates_are_those_of_the_released_events() -> None:
+    shown = _strict(harms=[_harm(43, 37)])["harms"].iloc[0]
+    assert (shown.n_events, shown.n_episodes, shown.denominator) == (45, 35, 2150)
+    assert shown.rate == pytest.approx(1000 * 45 / 2150, rel=0.01)
+    assert events_behind(shown.rate, shown.conf_high) == pytest.approx(45, abs=1)
+
+
+def test_few_events_have_no_rate() -> None:
+    shown = _strict(harms=[_harm(4, 3)])["harms"].iloc[0]
+    assert pd.isna(shown.n_events)
+    assert math.isnan(shown.rate)
+    assert math.isnan(shown.conf_high)
+    assert shown.denominator == 2150
+    assert shown.suppressed
+
+
+def test_a_described_rate_does_not_tell_its_events() -> None:
+    low, high = poisson_limits(43)
+    row = {"domain": "Course", "measure": "recurrence", "exposure": "", "statistic": "rate",
+           "estimate": 43 / 2.5, "conf_low": low / 2.5, "conf_high": high / 2.5,
+           "count": 40, "n_episodes": 300}  # fmt: skip
+    shown = _strict(described=[row])["described"].iloc[0]
+    assert events_behind(shown.estimate, shown.conf_high) == pytest.approx(45, abs=1)
+    assert shown.estimate == pytest.approx(45 / 2.5, rel=0.01)
+
+
+# --------------------------------------------------------------------------------------- estimates
+def _estimate(scale: str, level: str, n: int, reference: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "analysis_id": "primary", "outcome": "pain", "visit": "week_6", "scale": scale,
+        "level": level, "reference": reference, "estimate": 3.456789, "std_error": 0.123456,
+        "df": n - 2.0, "statistic": 28.0, "p_value": 1.2345e-9, "conf_low": 3.2345,
+        "conf_high": 3.6789, "n_episodes": n, "n_patients": n, "gate": "open", **more,
+    }  # fmt: skip
+
+
+def test_estimates_of_small_groups_are_hidden_wherever_they_stand() -> None:
+    shown = _strict(
+        ls_means=[_estimate("mean", "a", 300), _estimate("mean", "b", 8)],
+        contrasts=[_estimate("improvement", "a", 308, "b")],
+    )
+    assert shown["ls_means"]["estimate"].isna().tolist() == [False, True]
+    for column in ("estimate", "std_error", "conf_low", "p_value", "n_episodes"):
+        assert shown["contrasts"][column].isna().all()
+    assert shown["contrasts"]["suppressed"].all()
+
+
+def test_estimates_keep_useful_digits() -> None:
+    shown = _strict(
+        ls_means=[_estimate("mean", "a", 301), _estimate("mean", "b", 402)],
+        contrasts=[_estimate("improvement", "a", 703, "b")],
+    )
+    row = shown["contrasts"].iloc[0]
+    assert abs(row.estimate - 3.456789) < 0.1 * 0.123456
+    assert abs(row.std_error - 0.123456) < 0.05 * 0.123456
+    assert row.n_episodes == 700
+    assert math.isnan(row.df)
+    assert row.p_value == 0.001
+    assert not row.suppressed
+
+
+def test_an_estimate_without_a_number_behind_it_is_hidden() -> None:
+    row = _estimate("mean", "a", 300, n_episodes=None)
+    assert _strict(ls_means=[row])["ls_means"]["estimate"].isna().all()
+
+
+def test_risks_stand_on_released_counts_and_their_difference_on_them() -> None:
+    risks = [
+        _estimate("risk", "a", 300, estimate=123 / 300, threshold=2.0),
+        _estimate("risk", "b", 400, estimate=201 / 400, threshold=2.0),
+    ]
+    pair = _estimate("risk_difference", "a", 700, "b", threshold=2.0,
+                     estimate=123 / 300 - 201 / 400, conf_low=-0.17, conf_high=-0.02)  # fmt: skip
+    shown = _strict(responders=[*risks, pair])["responders"]
+    assert shown["estimate"].tolist() == pytest.approx([125 / 300, 0.5, 125 / 300 - 0.5], abs=1e-4)
+
+
+def test_a_risk_with_few_people_on_either_side_is_hidden() -> None:
+    risks = [_estimate("risk", e, 300, estimate=k / 300) for e, k in (("a", 5), ("b", 295))]
+    shown = _strict(responders=risks)["responders"]
+    assert shown["estimate"].isna().all()
+    assert shown["conf_high"].isna().all()
+
+
+def test_steps_of_a_responder_curve_cannot_be_subtracted() -> None:
+    rows = [
+        _estimate("risk", "a", 300, estimate=k / 300, threshold=float(t))
+        for t, k in ((2, 121), (3, 116), (4, 60))
+    ]
+    shown = _strict(responders=rows)["responders"]
+    assert shown["estimate"].isna().sum() == 1
+
+
+def test_reasons_of_the_gate_do_not_count() -> None:
+    place = {"outcome": "pain", "visit": "week_6", "exposure": "b"}
+    words = "only 7 episodes measured"
+    gate = [{**place, "check": "group_size", "value": 7, "limit": 30, "passed": False,
+             "reason": words}]  # fmt: skip
+    row = _estimate("improvement", "a", 307, "b", gate=words)
+    shown = _strict(gate=gate, contrasts=[row])
+    assert shown["gate"]["reason"].tolist() == ["fewer than 30 episodes"]
+    assert shown["gate"]["value"].isna().all()
+    assert shown["contrasts"]["gate"].tolist() == ["fewer than 30 episodes"]
+
+
+# ------------------------------------------------------------------------------------- all together
+@pytest.fixture(scope="module")
+def exact() -> dict[str, pd.DataFrame]:
+    return disclosure_example.tables(2, (309, 187, 338, 431))
+
+
+@pytest.fixture(scope="module")
+def released(exact: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return release_tables(exact, profile="strict", threshold=11)
+
+
+def test_counts_are_multiples_of_five_and_never_small(released: dict[str, pd.DataFrame]) -> None:
+    for name, table in released.items():
+        for column in TABLES[name].columns:
+            if column.disclosure == "count":
+                shown = table[column.name].dropna().astype(int)
+                assert ((shown == 0) | ((shown >= 15) & (shown % 5 == 0))).all(), name
+
+
+def test_most_of_a_study_of_usual_size_is_shown(released: dict[str, pd.DataFrame]) -> None:
+    for name, column, least in (
+        ("completeness", "share", 0.75),
+        ("contrasts", "estimate", 1.0),
+        ("ls_means", "estimate", 1.0),
+        ("baseline", "estimate", 0.6),
+        ("components", "share", 0.7),
+    ):
+        assert released[name][column].notna().mean() >= least, name
+
+
+def test_hidden_cells_are_marked(
+    exact: dict[str, pd.DataFrame], released: dict[str, pd.DataFrame]
+) -> None:
+    for name, table in released.items():
+        if name != "combinations":
+            numbers = [c for c in TABLES[name].names if c != "df"]
+            lost = (exact[name][numbers].notna() & table[numbers].isna()).any(axis=1)
+            assert table["suppressed"].tolist() == lost.tolist(), name
+
+
+def test_the_same_tables_give_the_same_release(
+    exact: dict[str, pd.DataFrame], released: dict[str, pd.DataFrame]
+) -> None:
+    again = release_tables(exact, profile="strict", threshold=11)
+    for name, table in released.items():
+        pd.testing.assert_frame_equal(table, again[name])
+
+
+def test_the_attack_finds_what_hiding_small_counts_alone_leaves(
+    exact: dict[str, pd.DataFrame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        disclosure, "choose_hidden", lambda ledger, t: frozenset(small_entries(ledger, t))
+    )
+    half_done = release_tables(exact, profile="strict", threshold=11)
+    assert len(audit_release(exact, half_done, threshold=11)) > 5
+
+
+def test_the_invented_report_release_passes_nearly_whole() -> None:
+    given = {n: t.drop(columns="suppressed") for n, t in report_example.tables().items()}
+    shown = release_tables(given, profile="strict", threshold=11)
+    unseen = given["contrasts"]["outcome"].eq("mobility") & given["contrasts"]["visit"].eq(
+        "week_26"
+    )
+    for name in ("contrasts", "ls_means"):
+        there = given[name]["estimate"].notna() & (~unseen if name == "contrasts" else True)
+        assert shown[name]["estimate"].notna().tolist() == there.tolist()
+    assert shown["baseline"]["estimate"].notna().mean() > 0.9
+
+
+@pytest.mark.parametrize("profile", ["internal", "public-data"])
+def test_other_profiles_keep_exact_numbers(profile: Any) -> None:
+    table = build_table("completeness", _completeness({"exercise": 3, "usual_care": 399}))
+    shown = release_tables({"completeness": table}, profile=profile, threshold=11)["completeness"]
+    pd.testing.assert_frame_equal(shown.drop(columns="suppressed"), table)
+    assert not shown["suppressed"].any()
+
+
+def test_empty_tables_pass() -> None:
+    empty = {name: build_table(name, []) for name in TABLES}
+    shown = release_tables(empty, profile="strict", threshold=11)
+    assert set(shown) == set(TABLES)
+    for name, table in shown.items():
+        assert list(table.columns) == [*TABLES[name].names, "suppressed"]
+        assert table.empty
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"profile": "open", "threshold": 11}, "profile 'open'"),
+        ({"profile": "strict", "threshold": 1}, "threshold 1"),
+    ],
+)
+def test_requests_that_make_no_sense(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        release_tables({}, **given)
+
+
+def test_a_table_that_nobody_declared_does_not_pass() -> None:
+    with pytest.raises(UsageError, match="patients"):
+        release_tables({"patients": pd.DataFrame()}, profile="strict", threshold=11)
