@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import report_example as example
 
 from outcomes.report.release import Release
 from outcomes.results.tables import ESTIMATE_TABLES, build_table
+from tests import report_example as example
 
 TYPED = ("exposure", "level", "reference")
 HOSTILE = '</script><script>alert("x")</script><img src=x onerror=alert(1)>&amp;'

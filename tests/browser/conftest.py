@@ -13,10 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import report_example
-import report_variants
-
 from outcomes.report.page import AUDIENCES, render_page
+from tests import report_example, report_variants
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from report_variants import VARIANTS
+
+from tests.report_variants import VARIANTS
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1440, 820, 390, 320)
@@ -171,3 +172,21 @@ def test_figures_take_the_width_of_the_paper_and_go_back(visit: Any, pages: dict
     opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
     opened.until(f"{width} === {wide}")
     assert wide > 300
+
+
+@pytest.mark.slow
+def test_tables_and_pictures_can_be_taken_along(visit: Any, pages: dict[str, str]) -> None:
+    opened = visit(pages["hostile"], accept_downloads=True)
+    opened.ready()
+    tools = opened.page.locator("[data-tools='pain-course'] button")
+    with opened.page.expect_download() as table:
+        tools.nth(0).click()
+    text = table.value.path().read_text(encoding="utf-8-sig")
+    assert text.splitlines()[0].startswith('"Intervention type","Week 6"')
+    assert '"\'=cmd Manual therapy"' in text
+    with opened.page.expect_download() as picture:
+        tools.nth(1).click()
+    drawn = picture.value.path().read_text(encoding="utf-8")
+    assert drawn.count("<svg ") > 6
+    assert "<script" not in drawn
+    assert opened.said == []

@@ -10,10 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import disclosure_example
-
 from outcomes.results.audit import audit_release
 from outcomes.results.disclosure import release_tables
+from tests import disclosure_example
 
 SIZES = ((3, 30), (20, 80), (100, 900))
 

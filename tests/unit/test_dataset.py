@@ -10,7 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from study_records import (
+
+from outcomes.core.errors import ExitCode, NotEstimable, OutcomesError, SpecError
+from outcomes.study.dataset import StudyDataset, build_dataset, check_dataset
+from outcomes.study.spec import StudySpec
+from tests.unit.study_records import (
     MOBILITY,
     PAIN,
     delivered,
@@ -20,10 +24,6 @@ from study_records import (
     treated,
     write_records,
 )
-
-from outcomes.core.errors import ExitCode, NotEstimable, OutcomesError, SpecError
-from outcomes.study.dataset import StudyDataset, build_dataset, check_dataset
-from outcomes.study.spec import StudySpec
 
 WEEKS = [
     {"label": "week_6", "day": 42, "from_day": 28, "to_day": 63},

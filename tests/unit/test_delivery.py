@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from descriptive_standin import StandIn, StandInRecords, stand_in
 
 from outcomes.results.tables import TABLES
 from outcomes.study.delivery import (
@@ -17,6 +16,7 @@ from outcomes.study.delivery import (
     dose_table,
     lineage,
 )
+from tests.unit.descriptive_standin import StandIn, StandInRecords, stand_in
 
 
 def _one(table: pd.DataFrame, **where: object) -> pd.Series:

@@ -14,9 +14,6 @@ from scipy.optimize import linprog
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import disclosure_example
-import report_example
-
 from outcomes.core.errors import UsageError
 from outcomes.results import disclosure
 from outcomes.results.audit import audit_release
@@ -32,6 +29,7 @@ from outcomes.results.rounding import (
 )
 from outcomes.results.suppression import small_entries
 from outcomes.results.tables import TABLES, build_table
+from tests import disclosure_example, report_example
 
 GROUPS = {"exercise": 300, "usual_care": 400}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from study_records import delivered, episode, score, study, treated, write_records
 
 from outcomes.study.dataset import StudyDataset, build_dataset
+from tests.unit.study_records import delivered, episode, score, study, treated, write_records
 
 TREATED = range(1, 4)
 

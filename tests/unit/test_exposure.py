@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_records import delivered, episode, score, study, treated, write_records
 
 from outcomes.core.errors import ExitCode, NotEstimable, RecordsError, SpecError
 from outcomes.study.dataset import StudyDataset, build_dataset
 from outcomes.study.exposure import classify
 from outcomes.study.exposure_types import NONE, OUTSIDE, study_types
 from outcomes.study.sections import ExposureSpec
+from tests.unit.study_records import delivered, episode, score, study, treated, write_records
 
 EXERCISE, MANUAL, TENS, ADVICE = (
     "exercise.strength", "manual.massage", "modality.tens", "education.pain",

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from descriptive_standin import MEDICATION, PAIN, StandIn, stand_in
 
 from outcomes.results.tables import TABLES
 from outcomes.study.population import (
@@ -16,6 +15,7 @@ from outcomes.study.population import (
     completeness_table,
     standardised_difference,
 )
+from tests.unit.descriptive_standin import MEDICATION, PAIN, StandIn, stand_in
 
 
 @pytest.fixture

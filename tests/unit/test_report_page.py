@@ -13,13 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import report_example
-import report_variants
-
 from outcomes.core.errors import UsageError
 from outcomes.report.page import AUDIENCES, LARGEST, read_packed, render_page, write_page
 from outcomes.report.release import read_release
 from outcomes.results.wording import banned_words, long_sentences
+from tests import report_example, report_variants
 
 NOT_PLOTLY = {"clinic": 380_000, "methods": 380_000, "board": 80_000, "twelve_types": 600_000}
 ALL = ("clinic", "board", "methods", *report_variants.VARIANTS)

@@ -9,9 +9,6 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import report_example
-import report_variants
-
 from outcomes.report.care import build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, gate_words
 from outcomes.report.context import Context, build_context
@@ -21,6 +18,7 @@ from outcomes.report.medicines import build_changes, build_use
 from outcomes.report.people import build_baseline, build_completeness, build_flow
 from outcomes.report.responders import build_responders
 from outcomes.report.safety import build_described, build_harms
+from tests import report_example, report_variants
 
 
 @pytest.fixture(scope="module")

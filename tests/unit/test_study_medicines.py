@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from study_records import (
+
+from outcomes.study.dataset import StudyDataset, build_dataset
+from tests.unit.study_records import (
     MEDICATION,
     PAIN,
     delivered,
@@ -20,8 +22,6 @@ from study_records import (
     treated,
     write_records,
 )
-
-from outcomes.study.dataset import StudyDataset, build_dataset
 
 FOUR = range(1, 5)
 VISITS = [
