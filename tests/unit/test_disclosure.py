@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import linprog
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from outcomes.core.errors import UsageError
 from outcomes.results import disclosure

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from outcomes.core.errors import UsageError
 from outcomes.report.page import AUDIENCES, LARGEST, read_packed, render_page, write_page

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from outcomes.report.care import build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, gate_words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_a_short_file_is_a_whole_study(tmp_path: Path) -> None:
 
 def test_default_windows_neither_overlap_nor_leave_a_gap(tmp_path: Path) -> None:
     visits = read_study(written(tmp_path, MINIMAL)).visits
-    for first, second in zip(visits, visits[1:], strict=False):
+    for first, second in pairwise(visits):
         assert first.to_day is not None
         assert second.from_day == first.to_day + 1
 
