@@ -215,8 +215,10 @@ def classes_used(medications: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFra
     first, last, usable = _window_days(windows)
     start, end = _whole(used["start_day"]), _whole(used["end_day"])
     table = pd.DataFrame(index=windows.index)
+    kinds = list(dict.fromkeys(used["groups"]))
+    kind = used["groups"].map({names: k for k, names in enumerate(kinds)}).to_numpy(dtype=np.intp)
     for group in group_labels():
-        rows = used["groups"].map(lambda names, group=group: group in names).to_numpy(dtype=bool)
+        rows = np.array([group in names for names in kinds], dtype=bool)[kind]
         hit = touches(patient[rows], start[rows], end[rows], at, first, last)
         table[group] = hit & usable
     table[ANY_OPIOID] = table[OPIOID] | table[OPIOID_AGONIST]
