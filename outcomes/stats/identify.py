@@ -44,7 +44,7 @@ def _check_visits(moments: Moments, together: npt.NDArray[np.int64], where: str)
     if rare:
         raise NotEstimable(
             f"Fewer than two responses were seen at {', '.join(map(repr, rare))}{where}: the "
-            "spread there cannot be estimated. Leave the visit out, or use one covariance for all groups."
+            "spread there cannot be estimated. Leave the visit out, or use one covariance for all."
         )
 
 

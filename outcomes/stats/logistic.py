@@ -10,7 +10,8 @@ response is a fractional response, and the estimating equation
 Algorithm
 ---------
 Newton's method on the estimating equation, which is the gradient of a concave function, with step
-halving. Every pass streams over chunks of rows and keeps sums only. The covariance is
+halving. Close to the solution the matrix of the step before is kept, which changes the path and not
+the solution. Every pass streams over chunks of rows and keeps sums only. The covariance is
 
 .. math::
 
@@ -51,6 +52,8 @@ Array = npt.NDArray[np.float64]
 Chunk = tuple[Array, Array, Array, npt.NDArray[np.int64]]
 """Rows of a chunk: design (n, p), response (n,), weights (n,), cluster codes (n,) from 0."""
 Chunks = Callable[[], Iterable[Chunk]]
+CLOSE = 0.02
+"""Largest step of a coefficient from which the matrix of the step before is good enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,7 @@ def fit_logistic(
     for iteration in range(1, max_iterations + 1):
         gradient_norm = float(np.abs(score).max() / total)
         if gradient_norm < tolerance:
+            information = _sums(chunks, beta, penalty)[2]
             covariance = _sandwich(chunks, beta, information, n_clusters)
             return LogisticFit(
                 beta=beta,
@@ -185,6 +189,13 @@ def _sums(chunks: Chunks, beta: Array, ridge: Array) -> tuple[float, Array, Arra
     return total, score, information
 
 
+def _score(chunks: Chunks, beta: Array, ridge: Array) -> Array:
+    score = -ridge * beta
+    for x, y, weights, _ in chunks():
+        score += x.T @ (weights * (y - expit(x @ beta)))
+    return score
+
+
 def _loss(chunks: Chunks, beta: Array, ridge: Array) -> float:
     """Negative penalised log-likelihood, fractional responses allowed."""
     loss = float(ridge @ beta**2) / 2
@@ -208,16 +219,33 @@ def _newton_step(
         while _loss(chunks, beta + step, ridge) > before + 1e-12 and np.abs(step).max() > 1e-8:
             step = step / 2
     beta = beta + step
+    if np.abs(step).max() < CLOSE:
+        return beta, _score(chunks, beta, ridge), information
     _, score, information = _sums(chunks, beta, ridge)
     return beta, score, information
 
 
 def _sandwich(chunks: Chunks, beta: Array, information: Array, n_clusters: int) -> Array:
-    scores = np.zeros((n_clusters, beta.size))
+    """Sandwich; rows that are a cluster of their own need no sum over the cluster."""
+    sizes = np.zeros(n_clusters, dtype=np.int64)
+    for _, _, _, cluster in chunks():
+        sizes += np.bincount(cluster, minlength=n_clusters)
+    place = np.cumsum(sizes > 1) - 1
+    scores = np.zeros((int((sizes > 1).sum()), beta.size))
+    meat = np.zeros((beta.size, beta.size))
     for x, y, weights, cluster in chunks():
         residual = weights * (y - expit(x @ beta))
-        codes, place = np.unique(cluster, return_inverse=True)
-        rows = csr_array((residual, (place, np.arange(len(x)))), shape=(len(codes), len(x)))
-        scores[codes] += rows @ x
+        alone = sizes[cluster] == 1
+        rows = x[alone] * residual[alone, None]
+        meat += rows.T @ rows
+        _add_clusters(scores, place[cluster[~alone]], x[~alone], residual[~alone])
+    meat += scores.T @ scores
     bread = np.linalg.inv(information)
-    return n_clusters / (n_clusters - 1) * bread @ (scores.T @ scores) @ bread
+    return n_clusters / (n_clusters - 1) * bread @ meat @ bread
+
+
+def _add_clusters(scores: Array, cluster: npt.NDArray[np.int64], x: Array, residual: Array) -> None:
+    """Add the scores of some rows to those of their clusters."""
+    codes, place = np.unique(cluster, return_inverse=True)
+    rows = csr_array((residual, (place, np.arange(len(x)))), shape=(len(codes), len(x)))
+    scores[codes] += rows @ x

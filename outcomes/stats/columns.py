@@ -1,0 +1,60 @@
+"""Which design columns vary inside a subject, and the between-within degrees of freedom.
+
+Both are read from the moments: a column varies inside a subject if the squared difference of its
+values at two seen visits has a positive sum. The intercept is a column that never varies at all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.stats.cells import Cells
+
+Array = npt.NDArray[np.float64]
+
+_NOTHING = 1e-12
+
+
+def column_degrees(cells: Cells) -> Array:
+    """(p,): degrees of freedom of each column by the between-within rule; NaN where aliased."""
+    basis, moments = cells.basis, cells.moments
+    design = basis.design @ basis.triangle
+    varies = _varies_within(cells, design)
+    constant = ~varies & _constant(cells, design)
+    n_within, n_between = int(varies.sum()), int((~varies & ~constant).sum())
+    between = moments.n_subjects - n_between - int(constant.any())
+    within = moments.n_observations - moments.n_subjects - n_within
+    out = np.full(basis.estimable.size, np.nan)
+    out[basis.estimable] = np.where(varies | constant, within, between)
+    return out
+
+
+def _varies_within(cells: Cells, design: Array) -> npt.NDArray[np.bool_]:
+    products, seen = cells.moments.products, cells.moments.seen
+    varies = np.zeros(design.shape[2], dtype=np.bool_)
+    for a in range(cells.n_visits):
+        for b in range(a):
+            gram = products[seen[:, a] & seen[:, b], cells.blocks[a, b]].sum(axis=0)
+            varies |= _squares(gram, design[a] - design[b]) > _NOTHING * _size(gram, design)
+    return varies
+
+
+def _constant(cells: Cells, design: Array) -> npt.NDArray[np.bool_]:
+    """Columns with one value in all rows, given that they do not vary within a subject."""
+    first = cells.blocks[0, 0]
+    gram = cells.moments.products[:, first].sum(axis=0)
+    mean = gram[0] @ design[0] / gram[0, 0]
+    centred = design[0].copy()
+    centred[0] -= mean
+    return _squares(gram, centred) <= _NOTHING * _size(gram, design)
+
+
+def _squares(gram: Array, columns: Array) -> Array:
+    return np.asarray(np.einsum("dp,de,ep->p", columns, gram, columns, optimize=True))
+
+
+def _size(gram: Array, design: Array) -> Array:
+    """(p,): sum of absolute terms, which rounding is measured against."""
+    bound = np.abs(design).max(axis=0)
+    return _squares(np.abs(gram), bound)

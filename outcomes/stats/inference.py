@@ -1,0 +1,227 @@
+r"""Standard errors, degrees of freedom and tests of linear functions of beta.
+
+Methods
+-------
+``satterthwaite``
+    :math:`\nu = 2 v^2 / (g' H^{-1} g)` with :math:`v = l \Phi l'`, g its gradient by the covariance
+    parameters and H the observed information [1]_. Joint tests combine the degrees of freedom of
+    the eigenrows of :math:`L \Phi L'` [2]_.
+``kenward-roger``
+    The linear form: :mod:`outcomes.stats.kenward_roger`. One row has Satterthwaite's degrees of
+    freedom with the adjusted standard error.
+``between-within``
+    A column that varies inside a subject, or the intercept, has n - subjects - within columns
+    degrees of freedom, any other subjects - between columns - 1; a row takes the least of its
+    columns, without the 1 where the model has no intercept [3]_.
+``residual``
+    n - p for every row.
+
+A row that is not estimable gives NaN. Rows, gradients and covariances are contractions of moments:
+m rows cost m columns of a design, whatever the number of subjects.
+
+References
+----------
+.. [1] Giesbrecht FG, Burns JC. Two-stage analysis based on a mixed model: large-sample asymptotic
+   theory and small-sample simulation results. Biometrics 1985;41:477-486.
+.. [2] Fai AHT, Cornelius PL. Approximate F-tests of multiple degree of freedom hypotheses in
+   generalized least squares analyses of unbalanced split-plot experiments. J Stat Comput Simul
+   1996;54:363-378.
+.. [3] Schluchter MD, Elashoff JT. Small-sample adjustments to tests with unbalanced repeated
+   measures assuming several covariance structures. J Stat Comput Simul 1990;37:69-87.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import f as f_distribution
+
+from outcomes.core.errors import NotEstimable, UsageError
+from outcomes.stats.basis import build_basis
+from outcomes.stats.cells import Cells, Point, evaluate
+from outcomes.stats.columns import column_degrees
+from outcomes.stats.covariance import structure
+from outcomes.stats.information import row_slopes, slope_matrices
+from outcomes.stats.kenward_roger import Scaled, adjusted_covariance, scaled_test
+from outcomes.stats.moments import Moments
+from outcomes.stats.newton import entry_slopes
+from outcomes.stats.reml import RemlFit
+
+Array = npt.NDArray[np.float64]
+DfMethod = Literal["kenward-roger", "satterthwaite", "between-within", "residual"]
+
+_ROWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Linear:
+    """Rows ``L`` times beta: (m,) each and their (m, m) covariance; NaN where not estimable."""
+
+    estimate: Array
+    std_error: Array
+    df: Array
+    covariance: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """F test that all rows are zero."""
+
+    statistic: float
+    num_df: int
+    den_df: float
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inference:
+    """What can be asked of a fit; made by :func:`prepare_inference`.
+
+    Attributes
+    ----------
+    method : str
+    beta : (p,) array
+    beta_cov : (p, p) array
+        The covariance that standard errors come from; NaN where aliased.
+    cells, point : Cells, Point
+        The model and its likelihood at the solution.
+    entry_cov : (s, s) array
+        Asymptotic covariance of the entries of the covariance matrices.
+    phi_used : (r, r) array
+        ``beta_cov`` in the basis.
+    """
+
+    method: DfMethod
+    beta: Array
+    beta_cov: Array
+    cells: Cells
+    point: Point
+    entry_cov: Array
+    phi_used: Array
+
+    def linear(self, L: Array) -> Linear:
+        """Estimates, standard errors and degrees of freedom of the rows of ``L`` (m, p)."""
+        rows = self.cells.basis.rows(L)
+        covariance = rows @ self.phi_used @ rows.T
+        return Linear(
+            estimate=rows @ (self.cells.basis.start + self.point.gamma),
+            std_error=np.sqrt(np.diag(covariance)),
+            df=self._degrees(L, rows),
+            covariance=covariance,
+        )
+
+    def joint(self, L: Array) -> Joint:
+        """F test of ``L beta = 0``; dependent rows count once.
+
+        Raises
+        ------
+        NotEstimable
+            Where a row is not estimable, or no row is different from zero.
+        """
+        rows = self._independent(self.cells.basis.rows(L))
+        estimate = rows @ (self.cells.basis.start + self.point.gamma)
+        covariance = rows @ self.phi_used @ rows.T
+        statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / rows.shape[0]
+        scaled = self._joint_degrees(L, rows)
+        statistic *= scaled.factor
+        return Joint(
+            statistic=statistic,
+            num_df=rows.shape[0],
+            den_df=scaled.den_df,
+            p_value=float(f_distribution.sf(statistic, rows.shape[0], scaled.den_df)),
+        )
+
+    def _degrees(self, L: Array, rows: Array) -> Array:
+        missing = np.asarray(np.isnan(rows).any(axis=1))
+        if self.method == "residual":
+            df = np.full(len(rows), float(self.cells.moments.n_observations - rows.shape[1]))
+        elif self.method == "between-within":
+            by_column = column_degrees(self.cells)
+            df = np.where(L != 0, by_column, np.inf).min(axis=1, initial=np.inf)
+        else:
+            df = self._satterthwaite(np.where(missing[:, None], 0.0, rows))
+        return np.where(missing | ~rows.any(axis=1), np.nan, df)
+
+    def _joint_degrees(self, L: Array, rows: Array) -> Scaled:
+        if self.method == "kenward-roger":
+            turned = self.cells.basis.design @ (self.point.phi @ rows.T)
+            slopes = slope_matrices(self.cells, self.point, turned)
+            return scaled_test(rows @ self.point.phi @ rows.T, slopes, self.entry_cov)
+        if self.method != "satterthwaite":
+            return Scaled(den_df=float(np.nanmin(self._degrees(L, self.cells.basis.rows(L)))))
+        _, vectors = np.linalg.eigh(rows @ self.point.phi @ rows.T)
+        return Scaled(den_df=_fai_cornelius(self._satterthwaite(vectors.T @ rows)))
+
+    def _satterthwaite(self, rows: Array) -> Array:
+        """(m,) degrees of freedom of rows (m, r) in the basis."""
+        variance = np.einsum("mr,rs,ms->m", rows, self.point.phi, rows, optimize=True)
+        gradient = [
+            row_slopes(self.cells, self.point, self.cells.basis.design @ (self.point.phi @ part.T))
+            for part in np.split(rows, range(_ROWS_AT_ONCE, rows.shape[0], _ROWS_AT_ONCE))
+        ]
+        slopes = np.concatenate(gradient, axis=1)
+        spread = np.einsum("hm,hl,lm->m", slopes, self.entry_cov, slopes, optimize=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(2 * variance**2 / spread)
+
+    def _independent(self, rows: Array) -> Array:
+        """An equivalent set of rows that are independent."""
+        if np.isnan(rows).any():
+            raise NotEstimable("A joint test has a row that cannot be estimated; leave it out.")
+        _, values, vectors = np.linalg.svd(rows, full_matrices=False)
+        rank = int((values > 1e-9 * values.max(initial=0.0)).sum())
+        if rank == 0:
+            raise NotEstimable("A joint test needs at least one row that is not zero.")
+        return rows if rank == rows.shape[0] else np.asarray(vectors[:rank])
+
+
+def prepare_inference(
+    moments: Moments, maps: Array, fit: RemlFit, method: DfMethod = "kenward-roger"
+) -> Inference:
+    """Make ready what standard errors and degrees of freedom of ``fit`` need.
+
+    Parameters
+    ----------
+    moments, maps
+        Those of the fit.
+    method : {'kenward-roger', 'satterthwaite', 'between-within', 'residual'}
+        Kenward-Roger needs a fit by REML.
+    """
+    if method not in get_args(DfMethod):
+        raise UsageError(f"'{method}' is no method; choose from {list(get_args(DfMethod))}.")
+    if method == "kenward-roger" and fit.method != "reml":
+        raise UsageError("Kenward-Roger needs a fit by REML: choose 'reml' or 'satterthwaite'.")
+    total = moments.total()
+    basis = build_basis(total, maps)
+    cells = Cells(moments=total, basis=basis, method=fit.method, weight_kind=fit.weight_kind)
+    point = evaluate(cells, fit.sigmas)
+    if point is None:
+        raise NotEstimable("The fit does not belong to these moments and maps.")
+    form = structure(fit.covariance, cells.n_visits)
+    slopes = entry_slopes(form, fit.theta, len(total.layout.groups))
+    entry_cov = slopes @ fit.theta_cov @ slopes.T
+    phi = point.phi
+    if method == "kenward-roger":
+        root = slopes @ np.linalg.cholesky(fit.theta_cov)
+        phi = adjusted_covariance(cells, point, root)
+    return Inference(
+        method=method,
+        beta=fit.beta,
+        beta_cov=basis.covariance(phi),
+        cells=cells,
+        point=point,
+        entry_cov=entry_cov,
+        phi_used=phi,
+    )
+
+
+def _fai_cornelius(degrees: Array) -> float:
+    """Denominator degrees of freedom whose mean of F is that of the sum of squared t."""
+    if degrees.size == 1:
+        return float(degrees[0])
+    large = degrees[degrees > 2]
+    expected = float((large / (large - 2)).sum())
+    return 2 * expected / (expected - degrees.size) if expected > degrees.size else 0.0
