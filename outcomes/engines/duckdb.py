@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-BATCH: Final = 16_384
+BATCH: Final = 65_536
 
 
 def sum_moments(

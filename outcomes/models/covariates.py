@@ -161,7 +161,7 @@ def code_number(
     series: pd.Series, name: str, centre: float, scale: float
 ) -> tuple[list[Coded], list[Array]]:
     """Code a number: itself, and an indicator where any is missing."""
-    values = series.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.asarray(series.astype("Float64").to_numpy(np.float64, na_value=np.nan), np.float64)
     absent = np.isnan(values)
     column = Coded(name=name, source=name, kind="number", centre=centre, scale=scale)
     if not absent.any():

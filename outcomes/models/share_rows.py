@@ -7,6 +7,7 @@ the degrees of freedom that the draws leave.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -130,9 +131,9 @@ def _difference(shares: Shares, level: int, reference: int, quantile: float) -> 
 
 def _ratio(shares: Shares, level: int, reference: int, quantile: float) -> Row:
     high, low = (float(np.clip(shares.risk[i], 1e-12, None)) for i in (level, reference))
-    gradient = np.zeros(len(shares.risk))
-    gradient[level], gradient[reference] = 1 / high, -1 / low
-    error = float(np.sqrt(max(gradient @ shares.covariance @ gradient, 0.0)))
+    gradient = np.array([1 / high, -1 / low])
+    pair = shares.covariance[np.ix_([level, reference], [level, reference])]
+    error = math.sqrt(max(float(gradient @ pair @ gradient), 0.0))
     estimate = high / low
     return {
         "scale": "risk_ratio",

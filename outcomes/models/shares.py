@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from outcomes.core.errors import EstimationError
 from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step
@@ -52,6 +52,8 @@ CHUNK: Final = 4096
 """Rows at a time: few enough that a chunk of the design stays in the processor's cache."""
 LARGE_DF: Final = 1e6
 RIDGE: Final = 0.1
+TOLERANCE: Final = 1e-9
+"""On the mean estimating equation: a share is then right to about as many digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,16 @@ class Shares:
     df : float
         Degrees of freedom for intervals; large where nothing was drawn.
     beta : (p,) array
-        Solution of the regression: a good start for a similar event.
+        Solution of the regression.
+    crude : (k,) array
+        Weighted mean of the responses; with ``beta`` a good start for a similar event.
     """
 
     risk: Array
     covariance: Array
     df: float
     beta: Array
+    crude: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +118,7 @@ def standardised_shares(
     population: Population,
     *,
     weights: Array | None = None,
-    start: Array | None = None,
+    start: Shares | None = None,
 ) -> Shares:
     """Standardise shares over the whole population.
 
@@ -125,8 +130,8 @@ def standardised_shares(
     weights : (n,) array, optional
         Weights of the rows in the regression (0 leaves a row out); the standardisation is always
         over all rows alike.
-    start : (p,) array, optional
-        ``beta`` of the shares of a similar event.
+    start : Shares, optional
+        Those of a similar event.
 
     Raises
     ------
@@ -136,23 +141,43 @@ def standardised_shares(
     n, n_draws = responses.shape
     row_weights = np.ones(n) if weights is None else weights
     mean = responses.mean(axis=1)
-    fit = _fit(mean, row_weights, population, start)
+    crude = _crude(mean, row_weights, population)
+    fit = _fit(mean, row_weights, population, _start(crude, start, population))
     risk, gradient = _risks(fit.beta, population)
     within = (
         gradient @ (fit.beta_cov + _lost_spread(fit, mean, row_weights, population)) @ gradient.T
     )
     if n_draws == 1:
-        return Shares(risk=risk, covariance=within, df=LARGE_DF, beta=fit.beta)
+        return Shares(risk=risk, covariance=within, df=LARGE_DF, beta=fit.beta, crude=crude)
     betas = one_step(fit, _draw_scores(responses, mean, row_weights, population))
     draws = gradient @ (betas - fit.beta[:, None])
     between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws))
     df = _rubin_df(within, between, n_draws)
-    return Shares(risk=risk, covariance=within + between, df=df, beta=fit.beta)
+    return Shares(risk=risk, covariance=within + between, df=df, beta=fit.beta, crude=crude)
 
 
 def _slices(n: int) -> Iterator[slice]:
     for start in range(0, n, CHUNK):
         yield slice(start, min(start + CHUNK, n))
+
+
+def _crude(response: Array, weights: Array, population: Population) -> Array:
+    """Weighted mean by exposure, (k,); 0 where nobody has a weight."""
+    k, exposure = population.n_exposures, population.exposure
+    total = np.bincount(exposure, weights, k)
+    events = np.bincount(exposure, weights * response, k)
+    mean: Array = events / np.where(total > 0, total, 1.0)
+    return mean
+
+
+def _start(crude: Array, start: Shares | None, population: Population) -> Array:
+    """Begin at the crude shares: alone, or as far from a similar event as those of it."""
+    new = logit(np.clip(crude, 1e-6, 1 - 1e-6))
+    if start is None:
+        return np.append(new, np.zeros(population.covariates.shape[1]))
+    beta = start.beta.copy()
+    beta[: len(crude)] += new - logit(np.clip(start.crude, 1e-6, 1 - 1e-6))
+    return beta
 
 
 def _fit(
@@ -173,7 +198,12 @@ def _fit(
     ridge = np.zeros(n_columns)
     ridge[population.n_exposures :] = RIDGE
     return fit_logistic(
-        chunks, n_columns=n_columns, n_clusters=n_clusters, ridge=ridge, start=start
+        chunks,
+        n_columns=n_columns,
+        n_clusters=n_clusters,
+        ridge=ridge,
+        start=start,
+        tolerance=TOLERANCE,
     )
 
 

@@ -52,7 +52,7 @@ Array = npt.NDArray[np.float64]
 Chunk = tuple[Array, Array, Array, npt.NDArray[np.int64]]
 """Rows of a chunk: design (n, p), response (n,), weights (n,), cluster codes (n,) from 0."""
 Chunks = Callable[[], Iterable[Chunk]]
-CLOSE = 0.02
+CLOSE = 0.2
 """Largest step of a coefficient from which the matrix of the step before is good enough."""
 
 
@@ -236,7 +236,7 @@ def _sandwich(chunks: Chunks, beta: Array, information: Array, n_clusters: int) 
     for x, y, weights, cluster in chunks():
         residual = weights * (y - expit(x @ beta))
         alone = sizes[cluster] == 1
-        rows = x[alone] * residual[alone, None]
+        rows = x * np.where(alone, residual, 0.0)[:, None]
         meat += rows.T @ rows
         _add_clusters(scores, place[cluster[~alone]], x[~alone], residual[~alone])
     meat += scores.T @ scores

@@ -1,0 +1,285 @@
+"""The analysis of a study, outcome by outcome: one call for rows, one for moments alone.
+
+For each outcome: moments by an engine, the mixed model, the gate, means and comparisons; then the
+same comparisons in other ways, shares of people, and medicines. The declared primary comparison
+must be estimable, else the analysis fails. Anything else that cannot be estimated becomes rows of
+the gate with the reason, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from outcomes.core.errors import EstimationError, NotEstimable
+from outcomes.core.progress import SILENT, Progress
+from outcomes.models.change import OutcomeFit, fit_outcome
+from outcomes.models.description import Description, describe_rows, read_description
+from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
+from outcomes.models.gate import Gate, check_gate, failed_gate
+from outcomes.models.layout import StudyRows, code_study, lay_out
+from outcomes.models.medication import change_rows, use_rows
+from outcomes.models.responder import responder_rows
+from outcomes.models.sensitivity import (
+    Asked,
+    other_dataset_rows,
+    sensitivity_rows,
+    unseen_shift,
+)
+from outcomes.models.site import pool_moments, study_moments, sum_outcome
+from outcomes.results.tables import build_table
+from outcomes.results.wording import number
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from outcomes.models.effects import Row
+    from outcomes.models.layout import OutcomeRows
+    from outcomes.stats.moments import Moments
+    from outcomes.study.dataset import StudyDataset
+    from outcomes.study.sections import OutcomeSpec
+
+__all__ = ["Analyses", "analyse", "analyse_moments", "pool_moments", "study_moments"]
+
+Engine = Literal["duckdb", "frame"]
+NAMES: Final = (
+    "ls_means",
+    "contrasts",
+    "unadjusted",
+    "sensitivity",
+    "responders",
+    "medication_use",
+    "medication_change",
+    "gate",
+)
+UNADJUSTED: Final = "unadjusted"
+Datasets = Mapping[str, "StudyDataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analyses:
+    """Answer of :func:`analyse`.
+
+    Attributes
+    ----------
+    tables : dict
+        Result tables by name, at full precision.
+    fits : dict
+        Outcome to what its fit said, as JSON values.
+    notes : tuple of str
+    """
+
+    tables: dict[str, pd.DataFrame]
+    fits: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Collected:
+    """What the outcomes of a study have yielded so far."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in NAMES})
+    fits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables by name."""
+        return {name: build_table(name, rows) for name, rows in self.rows.items()}
+
+
+def analyse(
+    dataset: StudyDataset,
+    *,
+    engine: Engine = "duckdb",
+    connection: duckdb.DuckDBPyConnection | None = None,
+    sensitivity_datasets: Datasets | None = None,
+    progress: Progress | None = None,
+) -> Analyses:
+    """Analyse every outcome of a study.
+
+    Parameters
+    ----------
+    dataset : StudyDataset
+    engine : {"duckdb", "frame"}
+        What adds up the moments.
+    connection : duckdb.DuckDBPyConnection, optional
+        Database that the engine may work in.
+    sensitivity_datasets : mapping, optional
+        The study's dataset made in other ways, by the name of the analysis, such as ``window_7``.
+    progress : Progress, optional
+
+    Returns
+    -------
+    Analyses
+
+    Raises
+    ------
+    EstimationError
+        Where the primary comparison cannot be estimated.
+    SpecError
+        Where a covariate is no column of the episodes.
+    """
+    study = code_study(dataset)
+    others = {name: code_study(other) for name, other in (sensitivity_datasets or {}).items()}
+    collected = _Collected(notes=_study_notes(study))
+
+    def add_up(rows: OutcomeRows) -> Moments:
+        return sum_outcome(rows, engine, connection)
+
+    outcomes = dataset.spec.outcomes
+    for done, outcome in enumerate(outcomes):
+        _analyse_outcome(study, others, outcome, add_up, collected)
+        (progress or SILENT).update(done + 1, len(outcomes))
+    return Analyses(
+        tables=collected.tables(),
+        fits=collected.fits,
+        notes=tuple(dict.fromkeys(collected.notes)),
+    )
+
+
+def _study_notes(study: StudyRows) -> list[str]:
+    if not study.n_dropped:
+        return []
+    return [f"{study.n_dropped:,} episodes with a missing covariate were left out."]
+
+
+def _analyse_outcome(
+    study: StudyRows,
+    others: Mapping[str, StudyRows],
+    outcome: OutcomeSpec,
+    add_up: Callable[[OutcomeRows], Moments],
+    collected: _Collected,
+) -> None:
+    rows = lay_out(study, outcome)
+    moments, about = add_up(rows), describe_rows(rows)
+    _add_unadjusted(rows, about, collected)
+    found = _add_main(moments, about, collected)
+    if found is None:
+        return
+    fit, gate = found
+    asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
+    _add_sensitivity(asked, collected)
+    for name, other in others.items():
+        _add_other_dataset(asked, name, lay_out(other, outcome), add_up, collected)
+    collected.rows["responders"] += responder_rows(rows, fit, gate.reasons)
+    if outcome.measure == "daily_mme":
+        for name, ask in (("medication_use", use_rows), ("medication_change", change_rows)):
+            made, notes = ask(rows, fit, gate.reasons)
+            collected.rows[name] += made
+            collected.notes.extend(notes)
+
+
+def _add_main(
+    moments: Moments, about: Description, collected: _Collected
+) -> tuple[OutcomeFit, Gate] | None:
+    """Add means, comparisons and gate of one outcome; None where it cannot be fitted."""
+    primary = about.outcome == about.spec.primary.outcome
+    try:
+        if primary:
+            _check_primary_named(about)
+        fit = fit_outcome(moments, about)
+        if primary:
+            _check_primary_found(fit)
+    except EstimationError as error:
+        if primary:
+            raise
+        collected.rows["gate"] += failed_gate(about, str(error)).rows
+        collected.notes.append(f"{about.outcome} could not be analysed: {error}")
+        return None
+    gate = check_gate(fit)
+    collected.rows["gate"] += gate.rows
+    collected.rows["ls_means"] += mean_rows(fit.effects, about, gate.reasons)
+    collected.rows["contrasts"] += pair_rows(fit.effects, about, gate.reasons)
+    collected.fits[about.outcome] = fit.to_json()
+    collected.notes.extend(f"{about.outcome}: {note}" for note in fit.notes)
+    return fit, gate
+
+
+def _check_primary_named(about: Description) -> None:
+    """Raise where the declared comparison names what is not there."""
+    primary = about.spec.primary
+    absent = [e for e in (primary.exposure, primary.reference) if e not in about.exposures]
+    if absent:
+        raise NotEstimable(
+            f"[primary] {' and '.join(absent)}: no such group among the analysed episodes. Look at "
+            "the flow and at [exposure] min_group, or declare another comparison."
+        )
+    if primary.visit not in about.visits:
+        raise NotEstimable(
+            f"[primary] visit: {primary.visit} is no analysed visit of {primary.outcome}."
+        )
+
+
+def _check_primary_found(fit: OutcomeFit) -> None:
+    """Raise where the declared comparison has no number."""
+    about, primary = fit.about, fit.about.spec.primary
+    visit = about.visits.index(primary.visit)
+    for exposure in (primary.exposure, primary.reference):
+        if np.isnan(fit.effects.means[about.exposures.index(exposure), visit]):
+            raise NotEstimable(
+                f"[primary] {primary.outcome} at {primary.visit}: no episode of "
+                f"{about.labels[exposure]} was measured, so that there is nothing to compare."
+            )
+
+
+def _add_unadjusted(rows: OutcomeRows, about: Description, collected: _Collected) -> None:
+    plain = welch_effects(rows.y, rows.study.exposure, len(about.exposures))
+    closed = unestimated(plain, about, "fewer than two episodes were measured")
+    means = mean_rows(plain, about, closed, analysis=UNADJUSTED, method=UNADJUSTED)
+    pairs = pair_rows(plain, about, closed, analysis=UNADJUSTED, method=UNADJUSTED)
+    collected.rows["unadjusted"] += [*means, *pairs]
+
+
+def _add_sensitivity(asked: Asked, collected: _Collected) -> None:
+    found, notes = sensitivity_rows(asked)
+    collected.rows["sensitivity"] += found
+    collected.notes.extend(notes)
+    about = asked.fit.about
+    amount = f"{number(unseen_shift(about), 1)} {about.unit}"
+    collected.notes.append(
+        f"{about.outcome}: where unseen values are taken to be worse, it is by {amount}."
+    )
+
+
+def _add_other_dataset(
+    asked: Asked,
+    name: str,
+    rows: OutcomeRows,
+    add_up: Callable[[OutcomeRows], Moments],
+    collected: _Collected,
+) -> None:
+    try:
+        fit = fit_outcome(add_up(rows), describe_rows(rows))
+    except EstimationError as error:
+        collected.notes.append(f"{rows.outcome.id}, {name.replace('_', ' ')}: {error}")
+    else:
+        collected.rows["sensitivity"] += other_dataset_rows(asked, fit, analysis=name)
+
+
+def analyse_moments(moments: Moments, description: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """Analyse the moments of one outcome without a row.
+
+    Parameters
+    ----------
+    moments : Moments
+    description : mapping
+        From :func:`study_moments` or :func:`pool_moments`.
+
+    Returns
+    -------
+    dict
+        ``ls_means``, ``contrasts`` and ``gate``, the same as those of the pooled rows.
+
+    Raises
+    ------
+    EstimationError
+        Where the outcome holds the primary comparison and that cannot be estimated.
+    """
+    collected = _Collected()
+    _add_main(moments, read_description(description), collected)
+    tables = collected.tables()
+    return {name: tables[name] for name in ("ls_means", "contrasts", "gate")}

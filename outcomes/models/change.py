@@ -1,0 +1,274 @@
+r"""The study's mixed model for repeated measures, from moments and a description alone.
+
+Model
+-----
+Episode i of type :math:`a_i` has at visit t
+
+.. math:: y_{it} = \mu_{a_i t} + \beta_t' (c_i - \bar c) + \varepsilon_{it}, \qquad
+   \operatorname{Var}(\varepsilon_i) = \Sigma \text{ or } \Sigma_{a_i},
+
+with :math:`c_i` the baseline score, the coded covariates and their indicators of missing values,
+centred at their means over all analysed episodes, followed or not. So the adjusted mean of type a
+at visit t, averaged over everyone analysed, is the coefficient :math:`\mu_{at}` itself. Fitted by
+REML [1]_ with the degrees of freedom that the study asks for.
+
+One covariance for all types invents differences where dropout differs between types whose spread
+differs too, so each type gets its own where it is large enough: where, at each pair of visits, at
+least ``MIN_PAIRS`` episodes, and five for each covariance parameter, were seen at both. A variance
+from 50 pairs has a standard error of a fifth of itself. ``group_covariance`` of the study decides:
+``auto`` as said, for all types or for none; ``exposure`` always; ``none`` never.
+
+A type that nobody was seen in at a visit has no mean there. Covariates that cannot be told apart
+from the rest at a visit are left out there, with a note.
+
+References
+----------
+.. [1] Mallinckrodt CH, Clark WS, David SR. Accounting for dropout bias using mixed-effects models.
+   J Biopharm Stat 2001;11:9-21.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.core.errors import EstimationError, NotEstimable
+from outcomes.models.covariates import Array, Terms, choose_terms
+from outcomes.models.effects import Effects
+from outcomes.stats.inference import prepare_inference
+from outcomes.stats.reml import RemlFit, fit_reml
+
+if TYPE_CHECKING:
+    from outcomes.models.description import Description
+    from outcomes.stats.inference import Inference
+    from outcomes.stats.moments import Moments
+
+MIN_PAIRS: Final = 50
+PER_PARAMETER: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutcomeFit:
+    """The fitted model of one outcome.
+
+    Attributes
+    ----------
+    about : Description
+    moments : Moments
+        As the model saw them: by type where each has a covariance of its own.
+    terms : Terms
+    maps : (T, p, q) array
+        Design row of visit t from the coded columns; p = T m, visit by visit, types first.
+    fit : RemlFit
+    effects : Effects
+    notes : tuple of str
+    """
+
+    about: Description
+    moments: Moments
+    terms: Terms
+    maps: Array
+    fit: RemlFit
+    effects: Effects
+    notes: tuple[str, ...]
+
+    @property
+    def grouped(self) -> bool:
+        """Whether each type has a covariance of its own."""
+        return len(self.moments.layout.groups) > 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that the fit said, as JSON values; arrays at full precision."""
+        fit = self.fit
+        k, visits = self.effects.means.shape
+        return {
+            "outcome": self.about.outcome,
+            "exposures": list(self.about.exposures),
+            "visits": list(self.about.visits),
+            "coefficients": coefficient_names(self.about, self.terms),
+            "beta": _plain(fit.beta),
+            "beta_cov_model": _plain(fit.beta_cov_model),
+            "covariance_groups": list(self.moments.layout.groups),
+            "sigmas": _plain(fit.sigmas),
+            "theta": _plain(fit.theta),
+            "log_likelihood": fit.log_likelihood,
+            "converged": fit.converged,
+            "gradient_norm": fit.gradient_norm,
+            "n_iterations": fit.n_iterations,
+            "n_episodes": self.moments.n_subjects,
+            "n_observations": self.moments.n_observations,
+            "ls_means": _plain(self.effects.means),
+            "ls_means_cov": _plain(self.effects.covariance.reshape(k * visits, k * visits)),
+            "notes": list(self.notes),
+        }
+
+
+def _plain(values: Array) -> Any:
+    """Nested lists; None where there is no number, as JSON has no NaN."""
+    listed = values.astype(object)
+    listed[~np.isfinite(values)] = None
+    return listed.tolist()
+
+
+def fit_outcome(moments: Moments, about: Description, *, leave_out: str = "") -> OutcomeFit:
+    """Fit the study's model to one outcome.
+
+    Parameters
+    ----------
+    moments : Moments
+        Grouped by type, in the order of ``about.exposures``.
+    about : Description
+    leave_out : str
+        A covariate that this fit does not hold.
+
+    Raises
+    ------
+    NotConverged, NotEstimable
+        Where the model as a whole cannot be fitted.
+    """
+    if not moments.n_subjects:
+        raise NotEstimable(
+            f"{about.outcome}: nobody has a value at any of the visits "
+            f"{', '.join(about.visits)}. Look at the visit windows, or leave the outcome out."
+        )
+    terms = choose_terms(
+        about.columns, about.sizes.sum(), about.sums.sum(axis=0), about.squares, leave_out=leave_out
+    )
+    maps = visit_maps(about, terms)
+    used, said = _covariance_groups(moments, about)
+    fit, used, said = _fit(used, maps, about, said)
+    inference = prepare_inference(used, maps, fit, about.spec.model.inference)
+    return OutcomeFit(
+        about=about,
+        moments=used,
+        terms=terms,
+        maps=maps,
+        fit=fit,
+        effects=adjusted_means(inference, fit, about, terms),
+        notes=(*terms.notes, *said, *fit.notes),
+    )
+
+
+def visit_maps(about: Description, terms: Terms) -> Array:
+    """Return (T, p, q): at each visit one coefficient a type, then one a covariate."""
+    exposures = [place for place, column in enumerate(about.columns) if column.kind == "exposure"]
+    rows = np.vstack([np.eye(len(about.columns))[exposures], terms.matrix])
+    visits, m = len(about.visits), len(rows)
+    maps = np.zeros((visits, visits * m, len(about.columns)))
+    for visit in range(visits):
+        maps[visit, visit * m : (visit + 1) * m] = rows
+    return maps
+
+
+def coefficient_names(about: Description, terms: Terms) -> list[str]:
+    """Return the names of the p coefficients."""
+    one_visit = [*(f"exposure={exposure}" for exposure in about.exposures), *terms.names]
+    return [f"{visit}:{name}" for visit in about.visits for name in one_visit]
+
+
+# ---------------------------------------------------------------------------------- covariance
+def _covariance_groups(moments: Moments, about: Description) -> tuple[Moments, tuple[str, ...]]:
+    """Return the moments by covariance group, and what was decided."""
+    wish = about.spec.model.group_covariance
+    if wish == "none" or len(about.exposures) < 2:
+        return ungrouped(moments), ("One covariance matrix for all types.",)
+    if wish == "exposure":
+        return moments, ("Each type has a covariance matrix of its own.",)
+    visits = len(about.visits)
+    least = max(MIN_PAIRS, PER_PARAMETER * visits * (visits + 1) // 2)
+    small = [e for e, n in zip(about.exposures, _fewest_pairs(moments), strict=True) if n < least]
+    if small:
+        words = (
+            f"One covariance matrix for all types, because fewer than {least} episodes of "
+            f"{', '.join(small)} were seen at both of some pair of visits."
+        )
+        return ungrouped(moments), (words,)
+    return moments, ("Each type has a covariance matrix of its own: all are large enough.",)
+
+
+def _fewest_pairs(moments: Moments) -> list[int]:
+    """For each group, the smallest number of episodes seen at both of a pair of visits."""
+    seen = moments.seen.astype(np.int64)
+    found = []
+    for group in range(len(moments.layout.groups)):
+        here = seen[moments.group == group]
+        counts = moments.count[moments.group == group]
+        found.append(int((here.T @ (here * counts[:, None])).min()))
+    return found
+
+
+def ungrouped(moments: Moments) -> Moments:
+    """Return the same sums with one covariance group."""
+    one = replace(
+        moments,
+        layout=replace(moments.layout, groups=("",)),
+        group=np.zeros_like(moments.group),
+    )
+    return one + one.select([])  # adding merges the cells that have become alike
+
+
+def _fit(
+    moments: Moments, maps: Array, about: Description, said: tuple[str, ...]
+) -> tuple[RemlFit, Moments, tuple[str, ...]]:
+    """Fit; where covariances by type were only preferred and fail, one for all is tried."""
+    model = about.spec.model
+    grouped = len(moments.layout.groups) > 1
+    try:
+        return fit_reml(moments, maps, covariance=model.covariance), moments, said
+    except EstimationError as error:
+        if not grouped or model.group_covariance != "auto":
+            raise
+        one = ungrouped(moments)
+        words = f"One covariance matrix for all types: with one a type, {error}"
+        return fit_reml(one, maps, covariance=model.covariance), one, (words,)
+
+
+# -------------------------------------------------------------------------------------- effects
+def adjusted_means(inference: Inference, fit: RemlFit, about: Description, terms: Terms) -> Effects:
+    """Return adjusted means of every type and visit that are estimable."""
+    k, visits = len(about.exposures), len(about.visits)
+    m = k + len(terms.names)
+    place = np.arange(k)[:, None] + m * np.arange(visits)  # (k, T): where each mean stands in beta
+    cells = np.argwhere(fit.estimable[place])
+    rows = np.eye(fit.beta.size)[place[fit.estimable[place]]]
+    found = inference.linear(rows)
+    means, df = np.full((k, visits), np.nan), np.full((k, visits), np.nan)
+    means[tuple(cells.T)], df[tuple(cells.T)] = found.estimate, found.df
+    covariance = np.full((k, visits, k, visits), np.nan)
+    i, t = cells.T
+    covariance[i[:, None], t[:, None], i[None, :], t[None, :]] = found.covariance
+    return Effects(
+        means=means,
+        covariance=covariance,
+        df=df,
+        pair_df=_pair_df(inference, fit.beta.size, place, ~np.isnan(means)),
+    )
+
+
+def _pair_df(
+    inference: Inference,
+    p: int,
+    place: npt.NDArray[np.int64],
+    there: npt.NDArray[np.bool_],
+) -> Array:
+    """Degrees of freedom of the differences at each visit, (k, k, T)."""
+    k, visits = there.shape
+    pairs = [
+        (i, j, t)
+        for t in range(visits)
+        for i in range(k)
+        for j in range(i)
+        if there[i, t] and there[j, t]
+    ]
+    pair_df = np.full((k, k, visits), np.nan)
+    if not pairs:
+        return pair_df
+    rows = np.zeros((len(pairs), p))
+    for row, (i, j, t) in zip(rows, pairs, strict=True):
+        row[place[i, t]], row[place[j, t]] = 1, -1
+    for (i, j, t), df in zip(pairs, inference.linear(rows).df, strict=True):
+        pair_df[i, j, t] = pair_df[j, i, t] = df
+    return pair_df

@@ -1,0 +1,263 @@
+r"""Medicines: shares in use, and what became of the dose of those who used opioids at the start.
+
+Use
+---
+Use of a class at a visit is yes or no, and known for episodes whose prescriptions are known until
+then. A normal model says little about a yes or no, so nothing is drawn: episodes that were seen
+count by the inverse of their estimated chance of being seen, given type, baseline dose, use at the
+start and covariates [1]_, and the share is standardised over everyone analysed by logistic
+regression (:mod:`outcomes.models.shares`). It rests on the same assumption as the means: that being
+seen depends on what was known before. Beside it stand ``observed-only`` (without weights) and
+``missing-is-failure`` (unseen counts as in use).
+
+Change
+------
+Among those with an opioid at time zero, each is one of four: stopped (none in the window up to the
+visit), halved (a mean dose lower by half or more), increased (higher by ``INCREASE`` MME a day or
+more), little change (the rest). The four shares of a type are weighted means by the same weights
+and sum to 1; they describe, and are not adjusted for differences between types. Errors: linearised,
+clustered by patient. Among those without an opioid at time zero, the share with one is
+``new_start``.
+
+References
+----------
+.. [1] Seaman SR, White IR. Review of inverse probability weighting for dealing with missing data.
+   Stat Methods Med Res 2013;22:278-295.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from outcomes.core.errors import EstimationError
+from outcomes.engines.frame import SUBJECT, wide_responses
+from outcomes.models.effects import OPEN, common_row, interval
+from outcomes.models.events import Event, count, empty_shares, rows_of
+from outcomes.models.responder import DECIMALS, FAILURE, OBSERVED, baseline_scores, study_people
+from outcomes.models.share_rows import share_rows
+from outcomes.models.shares import LARGE_DF, Shares, observation_weights
+
+if TYPE_CHECKING:
+    from outcomes.models.change import OutcomeFit
+    from outcomes.models.covariates import Array
+    from outcomes.models.effects import Row
+    from outcomes.models.events import Mask, People
+    from outcomes.models.gate import Gates
+    from outcomes.models.layout import OutcomeRows
+
+WEIGHTED: Final = "observation-weighted"
+ANY_OPIOID: Final = "any_opioid"
+PREFIX: Final = "any_"
+INCREASE: Final = 1.0
+"""MME a day by which a mean dose must be higher to count as increased."""
+
+
+def medication_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
+    """Return everyone analysed, with opioid use at the start beside the covariates."""
+    people = study_people(rows, fit)
+    name = f"baseline_{ANY_OPIOID}"
+    episodes = rows.study.dataset.episodes
+    if name not in episodes:
+        return people
+    use = episodes[name].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    use = np.where(np.isnan(use), np.nanmean(use) if (~np.isnan(use)).any() else 0.0, use)
+    covariates = np.column_stack([people.population.covariates, use - use.mean()])
+    return replace(people, population=replace(people.population, covariates=covariates))
+
+
+# ------------------------------------------------------------------------------------------- use
+def use_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> tuple[list[Row], list[str]]:
+    """Return the shares in use of every class that the dataset has by visit, and notes."""
+    visit_rows = rows.study.dataset.visit_rows
+    people = medication_people(rows, fit)
+    episodes = rows.study.dataset.episodes[SUBJECT]
+    found: list[Row] = []
+    notes: list[str] = []
+    for name in [column for column in visit_rows.columns if str(column).startswith(PREFIX)]:
+        used = wide_responses(episodes, visit_rows, rows.visits, name)
+        for place, visit in enumerate(rows.visits):
+            seen = ~np.isnan(used[:, place])
+            weights, said = seen_weights(seen, people, visit)
+            events = _use_events(used[:, place], weights, _row(fit, name, visit))
+            found += rows_of(events, people, gates)
+            notes += said
+    return found, notes
+
+
+def _use_events(used: Array, weights: Array, row: Row) -> Iterator[Event]:
+    """Yield the three ways to ask for a share in use."""
+    seen = ~np.isnan(used)
+    answers = np.where(seen, used, 0.0)[:, None]
+    plain = seen.astype(np.float64)
+    for method, responses, given in (
+        (WEIGHTED, answers, weights),
+        (OBSERVED, answers, plain),
+        (FAILURE, np.where(seen[:, None], answers, 1.0), np.ones_like(plain)),
+    ):
+        said = {**row, "method": method}
+        yield Event(responses=responses, counted=seen, weights=given, row=said)
+
+
+def seen_weights(seen: Mask, people: People, visit: str) -> tuple[Array, list[str]]:
+    """Return observation weights, and a note where they cannot be estimated and are equal.
+
+    Types of which all or none were seen have equal weights by themselves.
+    """
+    population = people.population
+    k = population.n_exposures
+    sizes = np.bincount(population.exposure, minlength=k)
+    counts = np.bincount(population.exposure[seen], minlength=k)
+    partly = ((counts > 0) & (counts < sizes))[population.exposure]
+    weights = seen.astype(np.float64)
+    if not partly.any():
+        return weights, []
+    codes, exposure = np.unique(population.exposure[partly], return_inverse=True)
+    part = replace(
+        population,
+        exposure=exposure.astype(np.int64),
+        covariates=population.covariates[partly],
+        cluster=population.cluster[partly],
+        n_exposures=len(codes),
+    )
+    try:
+        weights[partly] = observation_weights(seen[partly], part)
+    except EstimationError as error:
+        words = f"Medicines at {visit}: everyone seen counts alike, because the chance of being"
+        return weights, [f"{words} seen could not be modelled. {error}"]
+    return weights, []
+
+
+def _row(fit: OutcomeFit, estimand: str, visit: str) -> Row:
+    common = common_row(fit.about, method=WEIGHTED, scale="risk")
+    del common["scale"], common["term"], common["conf_level"], common["unit"]
+    return {**common, "estimand": estimand, "visit": visit}
+
+
+# ---------------------------------------------------------------------------------------- change
+def change_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> tuple[list[Row], list[str]]:
+    """Return changes of the mean dose, what became of the dose of users and others, and notes."""
+    people = medication_people(rows, fit)
+    before = baseline_scores(rows)
+    found = list(_mean_changes(fit, before, gates))
+    notes: list[str] = []
+    for place, visit in enumerate(rows.visits):
+        closed = {exposure: why for (exposure, at), why in gates.items() if at == visit}
+        after = rows.y[:, place]
+        weights, said = seen_weights(~np.isnan(after), people, visit)
+        notes += said
+        for population, mask, answers in _answers(before, after):
+            for code, answer in answers.items():
+                row = {**_row(fit, code, visit), "population": population}
+                found += _weighted_rows(answer, weights * mask, people, row, closed)
+    return found, notes
+
+
+def _mean_changes(fit: OutcomeFit, before: Array, gates: Gates) -> Iterator[Row]:
+    """Yield adjusted means as changes from the mean at time zero that all types share."""
+    about, effects = fit.about, fit.effects
+    start = float(np.nanmean(before)) if (~np.isnan(before)).any() else np.nan
+    errors = effects.std_error()
+    for i, exposure in enumerate(about.exposures):
+        for t, visit in enumerate(about.visits):
+            reason = gates.get((exposure, visit), "")
+            numbers = (float(effects.means[i, t]) - start, float(errors[i, t]))
+            df = float(effects.df[i, t])
+            yield {
+                **common_row(about, scale="change"),
+                **({} if reason else interval(*numbers, df, about.conf_level, tested=True)),
+                "contrast": exposure,
+                "level": exposure,
+                "visit": visit,
+                "n_episodes": int(about.episodes[t, i]),
+                "n_patients": about.n_patients(t, [i]),
+                "gate": reason or OPEN,
+            }
+
+
+def _answers(before: Array, after: Array) -> Iterator[tuple[str, Mask, dict[str, Mask]]]:
+    """Yield whom a question is for, who of them was seen, and the answers."""
+    known = ~np.isnan(before) & ~np.isnan(after)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = np.round(after / before, DECIMALS)
+        stopped = after == 0
+        halved = (left <= 0.5) & ~stopped
+        increased = np.round(after - before, DECIMALS) >= INCREASE
+    users = {
+        "stopped": stopped,
+        "halved": halved,
+        "little_change": ~(stopped | halved | increased),
+        "increased": increased,
+    }
+    yield "opioid at time zero", known & (before > 0), users
+    yield "no opioid at time zero", known & (before == 0), {"new_start": after > 0}
+
+
+def _weighted_rows(
+    answer: Mask, weights: Array, people: People, row: Row, closed: dict[str, str]
+) -> list[Row]:
+    """Return a weighted share for each type, without comparisons."""
+    shares, effective = weighted_shares(answer, weights, people)
+    empty = {
+        exposure: f"nobody of {people.labels[exposure]} to ask"
+        for exposure, risk in zip(people.exposures, shares.risk, strict=True)
+        if np.isnan(risk)
+    }
+    made = share_rows(
+        shares,
+        people.exposures,
+        count(weights > 0, people.population),
+        conf_level=people.conf_level,
+        common=row,
+        gates={**empty, **closed},
+    )
+    shown = [one for one in made if one["scale"] == "risk"]
+    return [
+        {**one, **_one_sided(one, size, people.conf_level)}
+        for one, size in zip(shown, effective, strict=True)
+    ]
+
+
+def _one_sided(row: Row, size: float, conf_level: float) -> Row:
+    """Limits of a share of 0 or 1, which has no standard error: exact binomial ones."""
+    if row.get("estimate") not in (0.0, 1.0):
+        return {}
+    reach = 1 - ((1 - conf_level) / 2) ** (1 / size)
+    return {"conf_high": reach} if row["estimate"] == 0.0 else {"conf_low": 1 - reach}
+
+
+def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Shares, Array]:
+    """Weighted mean of an answer for each type, with errors clustered by patient.
+
+    Parameters
+    ----------
+    answer : (n,) bool array
+    weights : (n,) array
+        0 where the question is not for the episode, or its answer is unseen.
+    people : People
+
+    Returns
+    -------
+    shares : Shares
+    effective : (k,) array
+        Number of equally weighted episodes that the weighted ones are worth.
+    """
+    population = people.population
+    k = population.n_exposures
+    cluster, n_clusters = population.clusters
+    risk, variance, effective = np.full(k, np.nan), np.full(k, np.nan), np.ones(k)
+    for exposure in range(k):
+        here = np.where(population.exposure == exposure, weights, 0.0)
+        total = here.sum()
+        if total == 0:
+            continue
+        risk[exposure] = here @ answer / total
+        parts = np.bincount(cluster, here * (answer - risk[exposure]) / total, n_clusters)
+        n = len(np.unique(cluster[here > 0]))
+        variance[exposure] = parts @ parts * n / max(n - 1, 1)
+        effective[exposure] = total**2 / (here @ here)
+    shares = replace(empty_shares(k), risk=risk, covariance=np.diag(variance), df=LARGE_DF)
+    return shares, effective
