@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BESIDE = ("observed-only", "missing-is-failure")
 """Methods that stand beside the main one, never in its place."""
+PERCENT = ("percent", "%")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +103,11 @@ def main_shares(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _code(row: dict[Any, Any]) -> str:
-    """Return what an estimand asks when it is not reaching the threshold."""
+    """Return what a row asks when it is not reaching a threshold in the outcome's own unit."""
     estimand = str(row["estimand"])
-    return estimand if estimand.startswith("worse") or estimand.endswith("worse") else ""
+    if estimand.startswith("worse") or estimand.endswith("worse"):
+        return estimand
+    return "percent" if str(row["unit"]) in PERCENT else ""
 
 
 def _keys(context: Context, outcome: str, table: pd.DataFrame) -> tuple[Key, ...]:
@@ -115,8 +118,8 @@ def _keys(context: Context, outcome: str, table: pd.DataFrame) -> tuple[Key, ...
         if (code, threshold) in found:
             continue
         size = "" if threshold is None else number(abs(threshold), 0 if threshold % 1 == 0 else 1)
-        measured = "%" if unit in ("percent", "%") else about.unit
-        better = "worse" if code or (threshold or 0) < 0 else "better"
+        measured = "%" if unit in PERCENT else about.unit
+        better = "worse" if "worse" in code or (threshold or 0) < 0 else "better"
         label = f"{size} {measured} or more {better}".strip() if size else str(row["estimand"])
         if threshold == 0:
             label = "no worse than at the start"
