@@ -24,7 +24,8 @@ from outcomes.results.derivable import Bounds, narrowed, tighten
 from outcomes.results.ledger import Cell, Ledger, Relation
 from outcomes.results.poisson import events_behind
 from outcomes.results.pooling import pool_combinations
-from outcomes.results.relations import RATE, RISK, SHARE, build_ledger
+from outcomes.results.relations import RATE, SHARE, build_ledger
+from outcomes.results.relations_estimates import RISK
 from outcomes.results.rounding import BASE, REACH, round_count, share_step, smallest_shown
 from outcomes.results.tables import ESTIMATE_TABLES
 from outcomes.results.view import Row, as_float, records

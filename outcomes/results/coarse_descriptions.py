@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from outcomes.results.poisson import poisson_limits
-from outcomes.results.relations import RATE, SHARE, is_plain_share
+from outcomes.results.relations import GROUP_SIZE, RATE, SHARE, is_plain_share
 from outcomes.results.rounding import (
     error_step,
     ladder,
@@ -22,6 +22,7 @@ from outcomes.results.rounding import (
     significant,
     to_step,
 )
+from outcomes.results.sentences import coarse_text, numbers_in
 from outcomes.results.view import Row, View, as_float
 
 Numbers = dict[str, object]
@@ -30,6 +31,7 @@ MEDIAN_DIGITS: Final = 2
 QUARTILE_GROUPS: Final = 4
 SMD_STEP: Final = 0.01
 COARSE: Final = 0.05
+FOLLOW_UP: Final = "follow_up"
 
 
 def released_share(view: View, column: str, known: str, share: str) -> float:
@@ -209,11 +211,11 @@ def _described_rate(view: View) -> Numbers:
 # ------------------------------------------------------------------------------------------- gate
 def _gate(view: View) -> Numbers:
     check = view.row["check"]
-    if check == "group_size":
+    if check == GROUP_SIZE:
         return {"value": view.count("value"), "reason": gate_reason(view.row)}
-    if check == "follow_up":
+    if check == FOLLOW_UP:
         return {"value": _follow_up(view), "reason": gate_reason(view.row)}
-    return {"value": to_step(view.number("value"), COARSE)}
+    return {"value": significant(view.number("value"), 2)}
 
 
 def _follow_up(view: View) -> float:
@@ -226,15 +228,22 @@ def _follow_up(view: View) -> float:
 
 
 def gate_reason(row: Row) -> str:
-    """Say why a check did not hold by what was asked; what was found is a count or gives one."""
+    """Return why a check did not hold, by what was asked: what was found is a count or gives one.
+
+    Words that hold no number but the limit stay as they are.
+    """
     reason, check, limit = str(row["reason"]), row["check"], as_float(row["limit"])
-    if not reason or check not in ("group_size", "follow_up"):
+    if check not in (GROUP_SIZE, FOLLOW_UP) or numbers_in(reason) <= {limit, round(100 * limit, 6)}:
         return reason
-    if not math.isfinite(limit):
-        return "too few to compare"
-    if check == "group_size":
+    if check == GROUP_SIZE:
         return f"fewer than {limit:g} episodes"
-    return f"fewer than {100 * limit:.0f} % were measured"
+    return f"fewer than {100 * limit:g} % measured"
+
+
+# --------------------------------------------------------------------------------------- problems
+def _problems(view: View) -> Numbers:
+    words = ("message", "remedy")
+    return {name: coarse_text(str(view.row[name]), view.exact.threshold) for name in words}
 
 
 DESCRIPTIONS: Final[dict[str, Callable[[View], Numbers]]] = {
@@ -246,4 +255,5 @@ DESCRIPTIONS: Final[dict[str, Callable[[View], Numbers]]] = {
     "harms": _harms,
     "described": _described,
     "gate": _gate,
+    "problems": _problems,
 }

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from outcomes.results.relations import RISK
+from outcomes.results.relations_estimates import RISK
 from outcomes.results.rounding import BASE, error_step, ladder, significant, smallest_shown, to_step
+from outcomes.results.sentences import coarse_text
 from outcomes.results.view import View, as_float, level_key
 
 Numbers = dict[str, object]
@@ -206,4 +207,5 @@ def _words(view: View) -> str:
     words = str(view.row["gate"])
     if words in ("", OPEN):
         return words
-    return view.exact.reasons.get(words, "a check before comparing did not hold")
+    parts = [view.exact.reasons.get(part, part) for part in words.split("; ")]
+    return coarse_text("; ".join(parts), view.exact.threshold)

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from outcomes.core.errors import UsageError
 from outcomes.results.coarse_descriptions import DESCRIPTIONS, gate_reason
 from outcomes.results.coarse_estimates import NEVER_SHOWN, coarse_estimate, estimate_counts
 from outcomes.results.pooling import pool_combinations
 from outcomes.results.relations import build_ledger
+from outcomes.results.sentences import coarse_text
 from outcomes.results.suppression import choose_hidden
 from outcomes.results.tables import ESTIMATE_TABLES, TABLES, build_table
 from outcomes.results.view import Exact, Row, View, as_float, records
@@ -78,6 +79,28 @@ def release_tables(
         reasons=_reasons(given),
     )
     return {name: _coarsen(exact, name) for name in given}
+
+
+def release_words(
+    words: Mapping[str, Any], *, profile: Profile, threshold: int = THRESHOLD
+) -> dict[str, Any]:
+    """Return what a study says beside its tables, with coarse counts under ``strict``.
+
+    Parameters
+    ----------
+    words : mapping
+        Of ``study.json``; its ``notes`` and ``left_out`` hold sentences with counts.
+    profile, threshold
+        As in :func:`release_tables`.
+    """
+    if profile != "strict":
+        return dict(words)
+    left_out = [
+        {name: coarse_text(str(text), threshold) for name, text in row.items()}
+        for row in words.get("left_out", [])
+    ]
+    notes = [coarse_text(str(note), threshold) for note in words.get("notes", [])]
+    return {**words, "notes": notes, "left_out": left_out}
 
 
 def _check(tables: Mapping[str, pd.DataFrame], profile: str, threshold: int) -> None:

@@ -22,7 +22,7 @@ from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_json, versions
 from outcomes.records import Records, problems_table, read_records
 from outcomes.report.release import Release, with_suppressed
-from outcomes.results.disclosure import release_tables
+from outcomes.results.disclosure import release_tables, release_words
 from outcomes.results.tables import TABLES, build_table
 from outcomes.study.spec import StudySpec, read_study
 from outcomes.workflow.checkpoints import Checkpoints, StageOutput
@@ -232,7 +232,8 @@ def release_study(tables: Mapping[str, pd.DataFrame], words: Mapping[str, Any]) 
     """Pass the tables through the one gate."""
     released = release_tables(tables, profile=words["profile"], threshold=words["threshold"])
     marked = {name: with_suppressed(table) for name, table in released.items()}
-    return Release(study=words, tables=marked)
+    said = release_words(words, profile=words["profile"], threshold=words["threshold"])
+    return Release(study=said, tables=marked)
 
 
 def in_order(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 from outcomes.core.errors import UsageError
 from outcomes.results import disclosure
 from outcomes.results.audit import audit_release
-from outcomes.results.disclosure import release_tables
+from outcomes.results.disclosure import release_tables, release_words
 from outcomes.results.poisson import events_behind, poisson_limits
 from outcomes.results.rounding import (
     error_step,
@@ -358,6 +358,46 @@ def test_reasons_of_the_gate_do_not_count() -> None:
     assert shown["gate"]["reason"].tolist() == ["fewer than 30 episodes"]
     assert shown["gate"]["value"].isna().all()
     assert shown["contrasts"]["gate"].tolist() == ["fewer than 30 episodes"]
+
+
+def test_reasons_that_hold_only_the_limit_keep_their_words() -> None:
+    place = {"outcome": "pain", "visit": "week_6", "exposure": "b", "passed": False}
+    gate = [
+        {**place, "check": "group_size", "value": 27, "limit": 30,
+         "reason": "fewer than 30 episodes of Massage"},
+        {**place, "check": "follow_up", "value": 0.31, "limit": 0.4,
+         "reason": "fewer than 40 % of Massage measured"},
+    ]  # fmt: skip
+    both = "; ".join(str(row["reason"]) for row in gate)
+    shown = _strict(gate=gate, contrasts=[_estimate("improvement", "a", 307, "b", gate=both)])
+    assert shown["gate"]["reason"].tolist() == [row["reason"] for row in gate]
+    assert shown["contrasts"]["gate"].tolist() == [both]
+
+
+@pytest.mark.parametrize(
+    ("text", "released"),
+    [
+        ("The age of 3 eligible episodes is not recorded.",
+         "The age of a few eligible episodes is not recorded."),
+        ("Doses are not known for 7 of 3,418 episodes.",
+         "Doses are not known for a few of about 3,400 episodes."),
+        ("1,234 episodes with a missing covariate were left out.",
+         "about 1,200 episodes with a missing covariate were left out."),
+        ("On 4 days there are two scores.", "On a few days there are two scores."),
+        ("fewer than 30 episodes of Massage", "fewer than 30 episodes of Massage"),
+        ("Type fixed in a window of 14 days; ended before day 14.",
+         "Type fixed in a window of 14 days; ended before day 14."),
+    ],
+)  # fmt: skip
+def test_counts_in_sentences_are_coarse(text: str, released: str) -> None:
+    words = {"notes": [text], "left_out": [{"what": "x", "why": text}], "title": text}
+    shown = release_words(words, profile="strict", threshold=11)
+    assert shown == {
+        "notes": [released],
+        "left_out": [{"what": "x", "why": released}],
+        "title": text,
+    }
+    assert release_words(words, profile="internal", threshold=11) == words
 
 
 # ------------------------------------------------------------------------------------- all together
