@@ -5,11 +5,11 @@ Method
 With mean :math:`\mu_i = X_i \beta` and covariance :math:`\Sigma` of the subject's group, the unseen
 visits u given the seen ones s are normal with mean
 :math:`\mu_u + \Sigma_{us} \Sigma_{ss}^{-1} (y_s - \mu_s)` and covariance
-:math:`\Sigma_{uu} - \Sigma_{us} \Sigma_{ss}^{-1} \Sigma_{su}` (missing at random). Each draw has its
-own parameters, as proper multiple imputation asks [1]_: :math:`\beta` from its asymptotic normal
-distribution and the covariance parameters, independently, from theirs; on the log-Cholesky scale of
-the unstructured matrix every draw is positive definite, in other structures a draw that is not is
-drawn again. Work is done once for each pattern, group and draw, and then for all subjects at once.
+:math:`\Sigma_{uu} - \Sigma_{us} \Sigma_{ss}^{-1} \Sigma_{su}` (missing at random). Each draw has
+its own parameters, as proper multiple imputation asks [1]_: :math:`\beta` from its asymptotic
+normal distribution and the covariance parameters, independently, from theirs. On the log-Cholesky
+scale of the unstructured matrix every draw is positive definite; in other structures a draw that is
+not is drawn again. Work is done once for each pattern, group and draw, for all subjects at once.
 
 References
 ----------
