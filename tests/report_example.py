@@ -579,7 +579,7 @@ def harms() -> Iterator[dict[str, object]]:
                 "label": label,
                 "severity": "any",
                 "n_events": None if rate is None else 5 * round(rate * sessions / 5000),
-                "n_episodes": None if rate is None else 5 * round(rate * sessions / 7000),
+                "n_episodes": None if rate is None else max(15, 5 * round(rate * sessions / 7000)),
                 "n_total": SIZES[exposure],
                 "denominator": sessions,
                 "rate_unit": "per 1,000 sessions",
