@@ -253,7 +253,7 @@ def _add_other_dataset(
     collected: _Collected,
 ) -> None:
     try:
-        fit = fit_outcome(add_up(rows), describe_rows(rows))
+        fit = fit_outcome(add_up(rows), describe_rows(rows), near=asked.fit)
     except EstimationError as error:
         collected.notes.append(f"{rows.outcome.id}, {name.replace('_', ' ')}: {error}")
     else:

@@ -113,7 +113,13 @@ def _plain(values: Array) -> Any:
     return listed.tolist()
 
 
-def fit_outcome(moments: Moments, about: Description, *, leave_out: str = "") -> OutcomeFit:
+def fit_outcome(
+    moments: Moments,
+    about: Description,
+    *,
+    leave_out: str = "",
+    near: OutcomeFit | None = None,
+) -> OutcomeFit:
     """Fit the study's model to one outcome.
 
     Parameters
@@ -123,6 +129,8 @@ def fit_outcome(moments: Moments, about: Description, *, leave_out: str = "") ->
     about : Description
     leave_out : str
         A covariate that this fit does not hold.
+    near : OutcomeFit, optional
+        A similar fit, to begin from its covariance.
 
     Raises
     ------
@@ -139,7 +147,8 @@ def fit_outcome(moments: Moments, about: Description, *, leave_out: str = "") ->
     )
     maps = visit_maps(about, terms)
     used, said = _covariance_groups(moments, about)
-    fit, used, said = _fit(used, maps, about, said)
+    start = near.fit.theta if near and near.moments.layout.groups == used.layout.groups else None
+    fit, used, said = _fit(used, maps, about, said, start)
     inference = prepare_inference(used, maps, fit, about.spec.model.inference)
     return OutcomeFit(
         about=about,
@@ -211,13 +220,18 @@ def ungrouped(moments: Moments) -> Moments:
 
 
 def _fit(
-    moments: Moments, maps: Array, about: Description, said: tuple[str, ...]
+    moments: Moments,
+    maps: Array,
+    about: Description,
+    said: tuple[str, ...],
+    start: Array | None,
 ) -> tuple[RemlFit, Moments, tuple[str, ...]]:
     """Fit; where covariances by type were only preferred and fail, one for all is tried."""
     model = about.spec.model
     grouped = len(moments.layout.groups) > 1
     try:
-        return fit_reml(moments, maps, covariance=model.covariance), moments, said
+        fit = fit_reml(moments, maps, covariance=model.covariance, start=start)
+        return fit, moments, said
     except EstimationError as error:
         if not grouped or model.group_covariance != "auto":
             raise

@@ -107,7 +107,7 @@ def _complete_cases(asked: Asked) -> Found:
     complete = cells(moments, moments.pattern == 2**visits - 1)
     counts = np.bincount(complete.group, complete.count, minlength=k).astype(np.int64)
     few = replace(about, episodes=np.tile(counts, (visits, 1)), patients=(about.complete,) * visits)
-    return fit_outcome(complete, few).effects, few
+    return fit_outcome(complete, few, near=asked.fit).effects, few
 
 
 def cells(moments: Moments, mask: npt.NDArray[np.bool_]) -> Moments:
@@ -196,7 +196,7 @@ def unseen_shift(about: Description) -> float:
 def _no_clinic(asked: Asked) -> Found:
     if all(column.source != CLINIC for column in asked.fit.about.columns):
         return None
-    fit = fit_outcome(asked.moments, asked.fit.about, leave_out=CLINIC)
+    fit = fit_outcome(asked.moments, asked.fit.about, leave_out=CLINIC, near=asked.fit)
     return fit.effects, fit.about
 
 

@@ -61,7 +61,6 @@ def dataset(
     study: StudySpec | None = None,
     follow_up: float = 0.8,
     whole: bool = True,
-    first_clinic: int = 1,
 ) -> Dataset:
     """Draw episodes: type depends on baseline and age, the course on type, baseline and age."""
     study = study or spec()
@@ -77,11 +76,13 @@ def dataset(
     dose = np.where(rng.random(n) < 0.4, rng.gamma(2, 12, n), 0.0)
     later = dose[:, None] * rng.choice([0.0, 0.4, 1.0, 1.3], size=course.shape)
     ids = np.arange(1, n + 1) * 3
+    patient = (np.arange(n) // 1.1).astype(int)  # some have two episodes, in one clinic
+    clinic = rng.integers(1, 5, n)[patient]
     episodes = pd.DataFrame(
         {
             "episode_id": ids,
-            "patient_id": 1000 + np.arange(n) // 1.1 // 1,
-            "clinic_id": pd.array(rng.integers(first_clinic, first_clinic + 4, n), dtype="Int64"),
+            "patient_id": patient,
+            "clinic_id": pd.array(clinic, dtype="Int64"),
             "exposure": exposure,
             "age": np.where(rng.random(n) < 0.05, np.nan, age),
             "sex": rng.choice(["female", "male", None], n, p=[0.55, 0.4, 0.05]),

@@ -1,0 +1,287 @@
+"""The study's model against a least-squares fit, a planted effect, and its own sums in parts."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from outcomes.core.errors import NotEstimable, SpecError
+from outcomes.models.analysis import analyse, analyse_moments, pool_moments, study_moments
+from outcomes.models.change import fit_outcome
+from outcomes.models.description import describe_rows, read_description
+from outcomes.models.layout import code_study, lay_out
+from outcomes.models.sensitivity import at_visit
+from outcomes.models.site import sum_outcome
+from outcomes.stats.moments import accumulate
+from tests.unit.analysis_standin import EFFECT, EXPOSURES, MEDICATION, PAIN, dataset, spec
+
+ONE_VISIT = {**PAIN, "visits": ["week_12"]}
+PLAIN = {"covariates": ["age", "sex"], "group_covariance": "none"}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return dataset(700, study=spec(outcomes=(PAIN, MEDICATION)))
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    return analyse(data, sensitivity_datasets={"window_7": dataset(500, seed=9, study=data.spec)})
+
+
+def pair(table, level="exercise", reference="usual_care", visit="week_12", **others):
+    """The one row of a comparison."""
+    wanted = {"outcome": "pain", "level": level, "reference": reference, "visit": visit, **others}
+    rows = table[np.logical_and.reduce([table[k].eq(v) for k, v in wanted.items()])]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+# ------------------------------------------------------------------------------------- the model
+def test_one_visit_is_least_squares_at_mean_covariates():
+    study = spec(outcomes=(ONE_VISIT,), model=PLAIN)
+    data = dataset(300, study=study)
+    found = analyse(data)
+    merged = data.visit_rows.query("visit == 'week_12'").merge(data.episodes, on="episode_id")
+    x = pd.DataFrame({e: merged["exposure"].eq(e).astype(float) for e in EXPOSURES})
+    for name in ("baseline_pain", "age"):
+        x[name] = merged[name].fillna(merged[name].mean())
+        x[f"{name}?"] = merged[name].isna().astype(float)
+    x["male"], x["no sex"] = merged["sex"].eq("male"), merged["sex"].isna()
+    centred = x.astype(float)
+    centred.iloc[:, 3:] -= centred.iloc[:, 3:].mean()
+    seen = merged["pain"].notna()
+    fit = sm.OLS(merged.loc[seen, "pain"], centred[seen]).fit()
+    means = found.tables["ls_means"].set_index("level").loc[list(EXPOSURES)]
+    np.testing.assert_allclose(means["estimate"], fit.params[:3], atol=1e-9)
+    np.testing.assert_allclose(means["std_error"], fit.bse[:3], rtol=1e-8)
+    np.testing.assert_allclose(means["df"], fit.df_resid, rtol=1e-6)
+    row = pair(found.tables["contrasts"])
+    test = fit.t_test([-1, 0, 1] + [0] * (centred.shape[1] - 3))
+    assert row["estimate"] == pytest.approx(float(test.effect[0]), abs=1e-9)
+    assert row["p_value"] == pytest.approx(float(test.pvalue), rel=1e-6)
+    assert set(found.tables["sensitivity"]["analysis_id"]) == {"delta"}
+
+
+def test_planted_effects_are_found_where_plain_means_fail():
+    data = dataset(6000, study=spec(model={"covariates": ["age"]}), whole=False, seed=4)
+    found = analyse(data)
+    for exposure in ("exercise", "manual_therapy"):
+        row = pair(found.tables["contrasts"], exposure)
+        assert row["estimate"] == pytest.approx(-EFFECT[exposure], abs=4 * row["std_error"])
+    plain = pair(found.tables["unadjusted"])
+    assert abs(plain["estimate"] + EFFECT["exercise"]) > 3 * plain["std_error"]
+
+
+def test_every_pair_stands_both_ways(found):
+    table = found.tables["contrasts"]
+    assert len(table) == 2 * 4 * 3 * 2
+    there, back = pair(table), pair(table, "usual_care", "exercise")
+    assert there["estimate"] == pytest.approx(-back["estimate"])
+    assert there["conf_low"] == pytest.approx(-back["conf_high"])
+    assert there["std_error"] == pytest.approx(back["std_error"])
+    means = found.tables["ls_means"].query("outcome == 'pain' and visit == 'week_12'")
+    by_level = means.set_index("level")["estimate"]
+    assert there["estimate"] == pytest.approx(by_level["usual_care"] - by_level["exercise"])
+
+
+def test_counts_are_of_those_who_were_seen(data, found):
+    seen = data.visit_rows.query("visit == 'week_12' and pain.notna()").merge(data.episodes)
+    row = pair(found.tables["contrasts"])
+    here = seen[seen["exposure"].isin(["exercise", "usual_care"])]
+    assert row["n_episodes"] == len(here)
+    assert row["n_patients"] == here["patient_id"].nunique()
+
+
+def test_engines_give_the_same_tables(data, found):
+    other = analyse(data, engine="frame")
+    for name in ("ls_means", "contrasts", "responders"):
+        mine = found.tables[name]
+        np.testing.assert_allclose(
+            other.tables[name]["estimate"], mine["estimate"], rtol=1e-9, atol=1e-10
+        )
+
+
+def test_a_fit_is_plain_json_at_full_precision(found):
+    text = json.dumps(found.fits, allow_nan=False)
+    fit = json.loads(text)["pain"]
+    assert fit["converged"]
+    assert len(fit["coefficients"]) == len(fit["beta"])
+    error = found.tables["ls_means"].query("outcome == 'pain'")["std_error"].iloc[0]
+    assert np.sqrt(fit["ls_means_cov"][0][0]) == pytest.approx(error, rel=1e-12)
+
+
+# ---------------------------------------------------------------------------- who and which model
+def test_missing_covariates_drop_nobody_unless_asked():
+    study = spec(model={"covariates": ["age", "sex"], "covariate_missing": "drop"})
+    data = dataset(500, study=study)
+    complete = data.episodes[["age", "sex"]].notna().all(axis=1).sum()
+    dropped = analyse(data)
+    assert f"{500 - complete} episodes with a missing covariate were left out." in dropped.notes
+    kept = analyse(dataset(500, study=spec(model={"covariates": ["age", "sex"]})))
+    counts = [a.tables["gate"].query("check == 'group_size' and visit == 'week_6'")["value"].sum()
+              for a in (dropped, kept)]  # fmt: skip
+    assert counts == [complete, 500]
+
+
+def test_a_covariate_that_is_not_there_is_named():
+    with pytest.raises(SpecError, match="bmi not among"):
+        analyse(dataset(100, study=spec(model={"covariates": ["bmi"]})))
+
+
+def test_small_groups_share_a_covariance():
+    small = analyse(dataset(120, study=spec(model={"covariates": []})))
+    assert any("One covariance matrix for all types, because fewer than 50" in n
+               for n in small.notes)  # fmt: skip
+    assert small.fits["pain"]["covariance_groups"] == [""]
+    large = analyse(dataset(700, study=spec(model={"covariates": []})))
+    assert large.fits["pain"]["covariance_groups"] == list(EXPOSURES)
+    asked = analyse(dataset(700, study=spec(model={"covariates": [], "group_covariance": "none"})))
+    assert np.shape(asked.fits["pain"]["sigmas"]) == (1, 4, 4)
+
+
+# ------------------------------------------------------------------------------- what cannot be
+def without(data, exposure, outcome, visit=None):
+    """The dataset in which nobody of a type was seen."""
+    ids = data.episodes.loc[data.episodes["exposure"].eq(exposure), "episode_id"]
+    rows = data.visit_rows.copy()
+    hit = rows["episode_id"].isin(ids) & (rows["visit"].eq(visit) if visit else True)
+    rows.loc[hit, outcome] = np.nan
+    return replace(data, visit_rows=rows)
+
+
+def test_an_unseen_primary_type_ends_the_analysis(data):
+    with pytest.raises(NotEstimable, match="no episode of Usual care was measured"):
+        analyse(without(data, "usual_care", "pain", "week_12"))
+
+
+def test_an_absent_primary_type_is_named(data):
+    kept = data.episodes["exposure"].ne("exercise")
+    episodes = data.episodes[kept].reset_index(drop=True)
+    rows = data.visit_rows[data.visit_rows["episode_id"].isin(episodes["episode_id"])]
+    fewer = replace(data, episodes=episodes, visit_rows=rows, exposures=EXPOSURES[1:])
+    with pytest.raises(NotEstimable, match="exercise: no such group"):
+        analyse(fewer)
+
+
+def test_an_unseen_type_elsewhere_is_a_row_with_its_reason(data):
+    found = analyse(without(data, "manual_therapy", "pain", "week_52"))
+    row = pair(found.tables["contrasts"], "manual_therapy", visit="week_52")
+    assert np.isnan(row["estimate"])
+    assert "no episode of Manual therapy was measured" in row["gate"]
+    assert pair(found.tables["contrasts"], visit="week_52")["gate"] == "open"
+    checks = found.tables["gate"].query("check == 'estimable' and not passed")
+    assert list(checks["visit"]) == ["week_52"]
+
+
+def test_a_second_outcome_that_fails_is_a_row_of_the_gate(data):
+    rows = data.visit_rows.assign(medication=np.nan)
+    found = analyse(replace(data, visit_rows=rows))
+    failed = found.tables["gate"].query("outcome == 'medication'")
+    assert len(failed) == 4 * 3
+    assert not failed["passed"].any()
+    assert failed["reason"].str.contains("nobody has a value").all()
+    assert pair(found.tables["contrasts"])["gate"] == "open"
+
+
+# ------------------------------------------------------------------------- asked in other ways
+def test_other_ways_are_all_there(found):
+    names = set(found.tables["sensitivity"].query("outcome == 'pain'")["analysis_id"])
+    assert names == {"complete_cases", "observed_only", "delta", "no_clinic", "window_7"}
+
+
+def test_complete_cases_are_the_analysis_of_complete_cases(data, found):
+    wide = data.visit_rows.pivot(index="episode_id", columns="visit", values="pain")
+    complete = wide.index[wide.notna().all(axis=1)]
+    rows = data.visit_rows.copy()
+    rows.loc[~rows["episode_id"].isin(complete), "pain"] = np.nan
+    study = code_study(replace(data, visit_rows=rows))
+    laid = lay_out(study, data.spec.outcome("pain"))
+    fit = fit_outcome(sum_outcome(laid, "frame"), describe_rows(laid))
+    estimate, error = fit.effects.difference(0, 2, 1)
+    row = pair(found.tables["sensitivity"], analysis_id="complete_cases")
+    assert row["estimate"] == pytest.approx(-estimate, abs=1e-8)
+    assert row["std_error"] == pytest.approx(error, rel=1e-6)
+    assert row["n_episodes"] == fit.about.episodes[1, [0, 2]].sum()
+
+
+def test_one_visit_of_the_moments_is_the_moments_of_one_visit(data):
+    laid = lay_out(code_study(data), data.spec.outcome("pain"))
+    moments = sum_outcome(laid, "frame")
+    one = at_visit(moments, 2)
+    by_hand = accumulate(one.layout, laid.z, laid.y[:, [2]], group=laid.study.exposure)
+    np.testing.assert_array_equal(one.count, by_hand.count)
+    np.testing.assert_allclose(one.products, by_hand.products, rtol=1e-12, atol=1e-9)
+
+
+def test_worse_unseen_values_move_means_by_their_share(data, found):
+    main = pair(found.tables["contrasts"])
+    moved = pair(found.tables["sensitivity"], analysis_id="delta")
+    sizes = data.episodes["exposure"].value_counts()
+    seen = data.visit_rows.query("visit == 'week_12' and pain.notna()").merge(data.episodes)
+    unseen = 1 - seen["exposure"].value_counts() / sizes
+    expected = 2.0 * (unseen["usual_care"] - unseen["exercise"])
+    assert moved["estimate"] - main["estimate"] == pytest.approx(expected, abs=1e-9)
+    extra = sum(4 * unseen[e] * (1 - unseen[e]) / sizes[e] for e in ("usual_care", "exercise"))
+    assert moved["std_error"] ** 2 - main["std_error"] ** 2 == pytest.approx(extra, rel=1e-6)
+
+
+# -------------------------------------------------------------------------------------- pooling
+def split(data, mask):
+    """The part of a dataset that one place holds."""
+    episodes = data.episodes[mask].reset_index(drop=True)
+    rows = data.visit_rows[data.visit_rows["episode_id"].isin(episodes["episode_id"])]
+    return replace(data, episodes=episodes, visit_rows=rows)
+
+
+@pytest.mark.parametrize("engine", ["frame", "duckdb"])
+def test_pooled_moments_are_the_analysis_of_pooled_rows(data, engine):
+    # the first place has no episode without sex: it knows fewer levels than the second
+    whole = split(data, data.episodes["sex"].notna() | data.episodes["clinic_id"].gt(2))
+    parts = [
+        study_moments(split(whole, whole.episodes["clinic_id"].isin(clinics)), engine)["pain"]
+        for clinics in ([1, 2], [3, 4])
+    ]
+    assert "sex=missing" in parts[1][0].layout.columns
+    assert "sex=missing" not in parts[0][0].layout.columns
+    sent = [(m, json.loads(json.dumps(about))) for m, about in parts]
+    pooled = analyse_moments(*pool_moments(sent))
+    rows = analyse(whole, engine=engine)
+    for name in ("ls_means", "contrasts"):
+        mine = rows.tables[name].query("outcome == 'pain'").reset_index(drop=True)
+        pd.testing.assert_frame_equal(pooled[name], mine, rtol=1e-9, atol=1e-10)
+    checks = rows.tables["gate"].query("outcome == 'pain' and check != 'converged'")
+    np.testing.assert_allclose(
+        pooled["gate"].query("check != 'converged'")["value"], checks["value"], atol=1e-9
+    )
+
+
+def test_a_place_without_a_type_still_pools(data):
+    here = data.episodes["clinic_id"].le(2)
+    few = split(data, here & data.episodes["exposure"].ne("manual_therapy"))
+    few = replace(few, exposures=("exercise", "usual_care"))
+    whole = split(data, ~here | data.episodes["exposure"].ne("manual_therapy"))
+    parts = [study_moments(d, "frame")["pain"] for d in (few, split(data, ~here))]
+    pooled = analyse_moments(*pool_moments(parts))
+    mine = analyse(whole).tables["contrasts"].query("outcome == 'pain'")
+    row, other = pair(pooled["contrasts"]), pair(mine)
+    assert row["estimate"] == pytest.approx(other["estimate"], abs=1e-9)
+    assert row["n_patients"] == other["n_patients"]
+
+
+def test_moments_of_different_studies_do_not_add(data):
+    other = replace(data, spec=spec(outcomes=(PAIN, MEDICATION), model={"covariates": ["age"]}))
+    parts = [study_moments(d, "frame")["pain"] for d in (data, other)]
+    with pytest.raises(ValueError, match="different studies"):
+        pool_moments(parts)
+
+
+def test_a_description_says_nothing_of_where_records_lie(data):
+    _, about = study_moments(data, "frame")["pain"]
+    assert about["spec"]["records"]["path"] == "moments"
+    assert read_description(about).spec.spec_hash == data.spec.spec_hash
+    with pytest.raises(ValueError, match="another version"):
+        read_description({**about, "schema": 0})

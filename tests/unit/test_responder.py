@@ -1,0 +1,223 @@
+"""Shares of people and of users of medicines, against counts and a fit by statsmodels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from outcomes.models.analysis import analyse
+from outcomes.models.change import fit_outcome
+from outcomes.models.description import describe_rows
+from outcomes.models.events import Event, People, event_rows
+from outcomes.models.layout import code_study, lay_out
+from outcomes.models.medication import seen_weights, weighted_shares
+from outcomes.models.responder import baseline_scores, draw_visits, on_scale, study_people
+from outcomes.models.shares import Population
+from outcomes.models.site import sum_outcome
+from tests.unit.analysis_standin import EXPOSURES, MEDICATION, PAIN, dataset, spec
+
+
+def fitted(data, outcome="pain"):
+    rows = lay_out(code_study(data), data.spec.outcome(outcome))
+    return rows, fit_outcome(sum_outcome(rows, "frame"), describe_rows(rows))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return dataset(600, study=spec(outcomes=(PAIN, MEDICATION)))
+
+
+@pytest.fixture(scope="module")
+def found(data):
+    return analyse(data)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Everyone seen at every visit, everyone with a baseline."""
+    made = dataset(500, follow_up=1.1)
+    filled = made.episodes["baseline_pain"].fillna(6.0)
+    return replace(made, episodes=made.episodes.assign(baseline_pain=filled))
+
+
+def shares(table, **wanted):
+    given = {"scale": "risk", "visit": "week_12", **wanted}
+    rows = table[np.logical_and.reduce([table[k].eq(v) for k, v in given.items()])]
+    return rows.set_index("level")["estimate"].loc[list(EXPOSURES)].to_numpy()
+
+
+# ------------------------------------------------------------------------------------ responders
+def test_with_everyone_seen_a_share_is_g_computation(whole):
+    found = analyse(whole).tables["responders"]
+    rows, fit = fitted(whole)
+    event = (baseline_scores(rows) - rows.y[:, 1]).round(6) >= 2
+    people = study_people(rows, fit).population
+    x = np.column_stack([np.eye(3)[people.exposure], people.covariates])
+    model = sm.GLM(event.astype(float), x, family=sm.families.Binomial()).fit(tol=1e-12)
+    expected = [
+        model.predict(np.column_stack([np.tile(np.eye(3)[e], (500, 1)), x[:, 3:]])).mean()
+        for e in range(3)
+    ]
+    for method in ("mmrm-draws", "observed-only", "missing-is-failure"):
+        mine = shares(
+            found, threshold=2.0, unit="share", estimand="treatment-policy", method=method
+        )
+        np.testing.assert_allclose(mine, expected, atol=2e-3)  # the weak ridge is the difference
+
+
+def test_questions_of_a_visit(found):
+    table = found.tables["responders"].query("scale == 'risk' and level == 'exercise'")
+    main = table.query("method == 'mmrm-draws' and outcome == 'pain'")
+    elsewhere = main.query("visit == 'week_6'")
+    asked = set(zip(elsewhere["estimand"], elsewhere["threshold"], elsewhere["unit"], strict=True))
+    assert asked == {
+        ("treatment-policy", 2.0, "share"),
+        ("treatment-policy", 30.0, "percent"),
+        ("worse", 2.0, "share"),
+    }
+    curve = main.query(
+        "visit == 'week_12' and unit == 'share' and estimand == 'treatment-policy'"
+    ).sort_values("threshold")
+    assert list(curve["threshold"]) == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    known = curve["estimate"].dropna()
+    assert (np.diff(known) < 0).all()
+    assert not found.tables["responders"]["outcome"].eq("medication").any()
+
+
+def test_failure_is_below_and_draws_are_between(found):
+    table = found.tables["responders"].query("outcome == 'pain' and unit == 'share'")
+    ask = {"threshold": 2.0, "estimand": "treatment-policy"}
+    drawn, observed, failure = (
+        shares(table, method=m, **ask)
+        for m in ("mmrm-draws", "observed-only", "missing-is-failure")
+    )
+    assert (failure < drawn - 0.05).all()
+    np.testing.assert_allclose(drawn, observed, atol=0.06)
+
+
+def test_the_same_seed_gives_the_same_draws(data):
+    rows, fit = fitted(data)
+    first, second = draw_visits(rows, fit), draw_visits(rows, fit)
+    np.testing.assert_array_equal(first, second)
+    seen = ~np.isnan(rows.y)
+    np.testing.assert_array_equal(first[seen], np.repeat(rows.y[seen][:, None], 5, axis=1))
+    assert first.std(axis=2)[~seen].mean() > 0.5
+
+
+def test_draws_keep_to_the_instrument():
+    outcome = spec().outcome("pain")
+    drawn = np.array([-1.2, 3.4, 3.6, 12.0])
+    np.testing.assert_array_equal(on_scale(drawn, outcome, np.array([1.0, 7.0])), [0, 3, 4, 10])
+    np.testing.assert_array_equal(on_scale(drawn, outcome, np.array([2.0, 8.0])), [0, 4, 4, 10])
+    np.testing.assert_array_equal(on_scale(drawn, outcome, np.array([1.5, 7.2])), [0, 3.4, 3.6, 10])
+    dose = spec(outcomes=(PAIN, MEDICATION)).outcome("medication")
+    np.testing.assert_array_equal(on_scale(np.array([-3.0, 400.3]), dose, np.array([0.5])),
+                                  [0, 400.3])  # fmt: skip
+
+
+def people_of(exposure, covariates, patients):
+    return People(
+        population=Population(
+            exposure=exposure, covariates=covariates, cluster=patients, n_exposures=2
+        ),
+        exposures=("a", "b"),
+        labels={"a": "A", "b": "B"},
+        conf_level=0.95,
+    )
+
+
+def test_a_type_in_which_all_have_the_event_says_so_and_spares_the_others():
+    rng = np.random.default_rng(2)
+    exposure = np.repeat([0, 1], 100)
+    event = np.where(exposure == 0, 1.0, rng.random(200) < 0.4)
+    people = people_of(exposure, rng.normal(size=(200, 1)), np.arange(200))
+    rows, near = event_rows(
+        Event(
+            responses=event[:, None],
+            counted=np.ones(200, dtype=bool),
+            weights=np.ones(200),
+            row={"visit": "week_6"},
+        ),
+        people,
+        {},
+    )
+    assert near is None
+    by_level = {row["level"]: row for row in rows if row["scale"] == "risk"}
+    assert by_level["a"]["gate"] == "it holds for all or none of A"
+    assert "estimate" not in by_level["a"]
+    assert by_level["b"]["gate"] == "open"
+    assert by_level["b"]["estimate"] == pytest.approx(event[100:].mean(), abs=0.02)
+    assert all("estimate" not in row for row in rows if row.get("reference"))
+
+
+# ------------------------------------------------------------------------------------- medicines
+def test_what_became_of_users_sums_to_one(found):
+    table = found.tables["medication_change"].query("scale == 'risk'")
+    users = table[table["estimand"].isin(["stopped", "halved", "little_change", "increased"])]
+    total = users.groupby(["visit", "level"])["estimate"].sum()
+    np.testing.assert_allclose(total, 1, atol=1e-12)
+    assert users["reference"].eq("").all()
+
+
+def test_what_became_of_users_is_counted(whole):
+    study = spec(outcomes=(PAIN, MEDICATION))
+    data = replace(whole, spec=study)
+    found = analyse(data).tables["medication_change"]
+    rows = data.visit_rows.query("visit == 'week_12'").merge(data.episodes, on="episode_id")
+    users = rows[rows["baseline_medication"] > 0]
+    ratio = users["medication"] / users["baseline_medication"]
+    halved = (ratio.round(6) <= 0.5) & (users["medication"] > 0)
+    expected = halved.groupby(users["exposure"]).mean().loc[list(EXPOSURES)]
+    np.testing.assert_allclose(shares(found, estimand="halved"), expected, atol=1e-12)
+    counts = found.query("estimand == 'halved' and visit == 'week_12'").set_index("level")
+    assert counts.loc["exercise", "n_episodes"] == users["exposure"].eq("exercise").sum()
+    none = found.query("estimand == 'new_start' and visit == 'week_12'")
+    assert none["estimate"].eq(0).all()
+    assert (none["conf_high"] > 0).all()
+
+
+def test_mean_changes_are_means_less_the_shared_start(data, found):
+    change = found.tables["medication_change"].query("scale == 'change'")
+    means = found.tables["ls_means"].query("outcome == 'medication'")
+    start = data.episodes["baseline_medication"].mean()
+    np.testing.assert_allclose(
+        change["estimate"].to_numpy(), means["estimate"].to_numpy() - start, atol=1e-9
+    )
+
+
+def test_use_is_asked_three_ways(found):
+    table = found.tables["medication_use"]
+    assert set(table["method"]) == {
+        "observation-weighted", "observed-only", "missing-is-failure"
+    }  # fmt: skip
+    assert set(table["estimand"]) == {"any_opioid"}
+    weighted, failure = (
+        shares(table, method=m) for m in ("observation-weighted", "missing-is-failure")
+    )
+    assert (failure > weighted).all()
+
+
+def test_a_type_seen_whole_needs_no_weights():
+    rng = np.random.default_rng(3)
+    exposure = np.repeat([0, 1], 200)
+    people = people_of(exposure, rng.normal(size=(400, 1)), np.arange(400))
+    seen = (exposure == 0) | (rng.random(400) < 0.5)
+    weights, notes = seen_weights(seen, people, "week_6")
+    assert notes == []
+    assert (weights[exposure == 0] == 1).all()
+    assert (weights[~seen] == 0).all()
+    assert weights[seen & (exposure == 1)].mean() == pytest.approx(2, abs=0.3)
+
+
+def test_weighted_shares_count_patients_once():
+    exposure = np.array([0, 0, 0, 0, 1, 1])
+    people = people_of(exposure, np.zeros((6, 0)), np.array([1, 1, 2, 3, 4, 5]))
+    answer = np.array([1, 1, 0, 0, 1, 0], dtype=bool)
+    weights = np.array([1.0, 1, 1, 1, 3, 1])
+    found, effective = weighted_shares(answer, weights, people)
+    np.testing.assert_allclose(found.risk, [0.5, 0.75])
+    # patient 1 holds two of four episodes: residual 2 * 0.5 / 4; two others -0.5 / 4 each
+    expected = (0.25**2 + 2 * 0.125**2) * 3 / 2
+    assert found.covariance[0, 0] == pytest.approx(expected)
+    np.testing.assert_allclose(effective, [4, 1.6])
