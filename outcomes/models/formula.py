@@ -1,0 +1,124 @@
+"""A formula in words of the model: which columns it needs, which it takes as categories.
+
+Formulas are those of formulaic (Wilkinson notation, treatment coding with the first level as
+reference). Coefficients have the names and the order that R gives them, such as
+``exposureexercise:week12``: in an interaction, the variable that the formula mentions first comes
+first and runs fastest. The visit is an ordered category wherever it stands; a slope over time is
+another column.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from formulaic import Formula
+from formulaic.errors import FormulaicError
+from formulaic.formula import SimpleFormula
+from formulaic.parser.types import Factor, Term
+from formulaic.transforms import TRANSFORMS
+
+from outcomes.core.errors import UsageError
+
+_DECLARED = re.compile(r"^C\(\s*(?:`([^`]+)`|([\w.]+))\s*(?:,.*)?\)$")
+_QUOTED = re.compile(r"`([^`]+)`")
+_LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\]")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A formula that names a response and covariates.
+
+    Attributes
+    ----------
+    response_formula, formula : formulaic.Formula
+        Left and right side.
+    response, covariates : tuple of str
+        Columns that each side needs, sorted.
+    categories : frozenset of str
+        Columns that stand in ``C(...)``.
+    """
+
+    response_formula: Any
+    formula: Any
+    response: tuple[str, ...]
+    covariates: tuple[str, ...]
+    categories: frozenset[str]
+
+
+def parse_formula(text: str) -> Parsed:
+    """Read ``response ~ terms``.
+
+    Raises
+    ------
+    UsageError
+        Where the text is no formula, has no response, or more than two sides.
+    """
+    try:
+        formula = Formula(text)
+    except (FormulaicError, SyntaxError, AttributeError) as error:
+        reason = _COLOURS.sub("", str(error)).split("\n")[0].strip()
+        raise UsageError(f"The formula '{text}' cannot be read: {reason}") from error
+    sides = [getattr(formula, side, None) for side in ("lhs", "rhs")]
+    if not all(isinstance(side, SimpleFormula) for side in sides) or len(sides[0]) != 1:
+        raise UsageError(f"The formula '{text}' must be 'response ~ terms' with one response.")
+    if not len(sides[1]):
+        raise UsageError(f"The formula '{text}' has nothing on its right side; use '~ 1'.")
+    response, covariates = (tuple(sorted(_columns(side))) for side in sides)
+    factors = {str(factor.expr) for term in sides[1] for factor in term.factors}
+    return Parsed(
+        response_formula=sides[0],
+        formula=_in_order_of_mention(sides[1], text),
+        response=response,
+        covariates=covariates,
+        categories=_declared(factors),
+    )
+
+
+def coefficient_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """R's names for formulaic's; formulaic's where R's would not be unique."""
+    names = tuple(
+        "(Intercept)" if name == "Intercept" else _LEVEL.sub(r"\1", name) for name in columns
+    )
+    return names if len(set(names)) == len(names) else tuple(columns)
+
+
+def _in_order_of_mention(side: Any, text: str) -> Any:
+    """The terms, with the factors of each in the order in which the formula mentions them."""
+    place = {f: text.find(f.expr) for term in side for f in term.factors}
+    terms = [Term(sorted(term.factors, key=lambda factor: place[factor])) for term in side]
+    return SimpleFormula(terms, _ordering="none")
+
+
+def _columns(side: Any) -> set[str]:
+    """Names of columns, also inside functions, where formulaic's own list misses some."""
+    names: set[str] = set()
+    for factor in (factor for term in side for factor in term.factors):
+        if factor.eval_method is Factor.EvalMethod.LOOKUP:
+            names.add(factor.expr)
+        elif factor.eval_method is Factor.EvalMethod.PYTHON:
+            names |= _names_inside(factor.expr)
+    return names
+
+
+def _names_inside(code: str) -> set[str]:
+    quoted = set(_QUOTED.findall(code))
+    tree = ast.parse(_QUOTED.sub("0", code), mode="eval")
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return quoted | (names - set(TRANSFORMS))
+
+
+def _declared(factors: set[str]) -> frozenset[str]:
+    matches = [match for match in map(_DECLARED.match, factors) if match]
+    names = frozenset(match[1] or match[2] for match in matches)
+    both = sorted(names & factors)
+    if both:
+        raise UsageError(
+            f"The formula uses {', '.join(map(repr, both))} as a category and as it is; copy the "
+            "column under another name for one of the two."
+        )
+    return names

@@ -1,0 +1,308 @@
+"""Rows of coefficients that average a model over a reference grid.
+
+Method
+------
+An LS mean [1]_ is the model's prediction at the levels of some *target* factors, numeric covariates
+at their mean, averaged over the levels of all other factors with weights that are
+
+* ``equal``: the same for every combination;
+* ``proportional``: the frequency of the combination among the rows used in the fit;
+* ``cells``: its frequency within the target levels.
+
+The means and frequencies count every used row once (``rows``), or every patient once however many
+rows there are (``patients``). A numeric covariate with two values is a number, at its mean.
+
+A term of the model depends only on the factors in it, so that each term is averaged over those
+alone: twenty factors cost no more than their largest interaction, and nothing is approximated.
+
+References
+----------
+.. [1] Searle SR, Speed FM, Milliken GA. Population marginal means in the linear model: an
+   alternative to least squares means. Am Stat 1980;34:216-221.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from outcomes.core.errors import UsageError
+from outcomes.models.categories import label
+from outcomes.models.design import Design
+from outcomes.models.long_rows import LongRows
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Weighting = Literal["equal", "proportional", "cells"]
+Averaging = Literal["rows", "patients"]
+At = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CellMeans:
+    """One row of coefficients a combination of levels.
+
+    Attributes
+    ----------
+    factors : tuple of str
+        The targets.
+    cells : list of tuples
+        m combinations of their levels; the last factor runs fastest.
+    rows : (m, p) array
+        NaN where the weights are frequencies and the combination was never seen.
+    members : (m, n) array of bool
+        Subjects seen in the combination.
+    """
+
+    factors: tuple[str, ...]
+    cells: list[tuple[str, ...]]
+    rows: Array
+    members: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReferenceGrid:
+    """The used rows of a fit, to be averaged over.
+
+    Attributes
+    ----------
+    design : Design
+    data : LongRows
+    covariates : tuple of str
+        Columns on the right side of the formula.
+    """
+
+    design: Design
+    data: LongRows
+    covariates: tuple[str, ...]
+
+    @cached_property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """Factors of the model, and their levels."""
+        frame = self.data.frame
+        return {
+            name: tuple(frame[name].cat.categories)
+            for name in self.covariates
+            if isinstance(frame[name].dtype, pd.CategoricalDtype)
+        }
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Numeric covariates of the model."""
+        return tuple(name for name in self.covariates if name not in self.levels)
+
+    def cell_means(
+        self,
+        factors: Sequence[str],
+        *,
+        weights: Weighting = "equal",
+        average_over: Averaging = "rows",
+        at: At | None = None,
+    ) -> CellMeans:
+        """Average over everything but ``factors``.
+
+        Parameters
+        ----------
+        factors : sequence of str
+            Factors of the model.
+        weights, average_over
+            See the module.
+        at : mapping, optional
+            A numeric covariate to a number, a factor to a level or some levels: a target then has
+            these alone, another factor is averaged over these alone.
+
+        Raises
+        ------
+        UsageError
+            For names, levels or words that do not exist.
+        """
+        self._check_factors(factors)
+        _check_words(weights, average_over)
+        levels, fixed = self._at(at or {}, average_over)
+        targets = _combinations({name: levels[name] for name in factors})
+        rows = np.zeros((len(targets), len(self.design.columns)))
+        for extra, places in self._by_extra_factors(factors):
+            others = _combinations({name: levels[name] for name in extra})
+            shares = self._shares(targets, others, weights, average_over)
+            values = self._predict(targets.merge(others, how="cross"), levels, fixed)
+            by_target = values.reshape(len(targets), len(others), -1)
+            for place in places:
+                rows[:, place] = np.einsum("mk,mkp->mp", shares, by_target[:, :, place])
+        return CellMeans(
+            factors=tuple(factors),
+            cells=list(targets.itertuples(index=False, name=None)),
+            rows=rows,
+            members=self._members(targets),
+        )
+
+    def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> CellMeans:
+        """Change of the cell means as the numeric covariates, and their product, grow by one.
+
+        Only terms that hold each of ``numbers`` as it is take part.
+        """
+        corners = list(product((0.0, 1.0), repeat=len(numbers)))
+        found = [
+            self.cell_means(factors, at=dict(zip(numbers, corner, strict=True)))
+            for corner in corners
+        ]
+        signs = [(-1.0) ** (len(numbers) - sum(corner)) for corner in corners]
+        rows = np.einsum("c,cmp->mp", np.array(signs), np.stack([cell.rows for cell in found]))
+        for term, place in self.design.model_spec.term_slices.items():
+            if not set(numbers) <= {str(factor.expr) for factor in term.factors}:
+                rows[:, place] = 0.0
+        return replace(found[0], rows=rows)
+
+    def _predict(
+        self, points: pd.DataFrame, levels: Mapping[str, Sequence[str]], fixed: Mapping[str, float]
+    ) -> Array:
+        """(m, p): design rows at ``points``; factors that are not in it at some level."""
+        frame = pd.DataFrame(index=points.index)
+        for name in self.covariates:
+            if name in self.levels:
+                values = points[name] if name in points else [levels[name][0]] * len(points)
+                frame[name] = pd.Categorical(values, categories=self.levels[name])
+            else:
+                frame[name] = fixed[name]
+        return self.design.rows(frame)
+
+    def _at(
+        self, at: At, average_over: Averaging
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
+        """Levels of each factor, and the number of each covariate."""
+        unknown = [name for name in at if name not in self.covariates]
+        if unknown:
+            raise UsageError(
+                f"at= names {', '.join(map(repr, unknown))}; the model has "
+                f"{', '.join(map(repr, self.covariates))}."
+            )
+        counts = self._row_weights(average_over, self.data.subject)
+        frame = self.data.frame
+        levels = {
+            name: _some_levels(name, at[name], all_levels) if name in at else all_levels
+            for name, all_levels in self.levels.items()
+        }
+        fixed = {
+            name: _number(name, at[name])
+            if name in at
+            else float(np.average(frame[name].to_numpy(), weights=counts))
+            for name in self.numbers
+        }
+        return levels, fixed
+
+    def _check_factors(self, names: Sequence[str]) -> None:
+        wrong = [name for name in names if name not in self.levels]
+        if wrong:
+            raise UsageError(
+                f"{', '.join(map(repr, wrong))} is no factor of the model. Its factors are "
+                f"{', '.join(map(repr, self.levels)) or 'none'}; its numeric covariates "
+                f"{', '.join(map(repr, self.numbers)) or 'none'}."
+            )
+        if len(set(names)) < len(names):
+            raise UsageError(f"A factor is named twice among {', '.join(map(repr, names))}.")
+
+    def _by_extra_factors(
+        self, targets: Sequence[str]
+    ) -> Iterator[tuple[tuple[str, ...], list[slice]]]:
+        """Terms that are averaged over the same factors, together."""
+        free = [name for name in self.levels if name not in targets]
+        groups: dict[tuple[str, ...], list[slice]] = {}
+        for place, names in zip(
+            self.design.model_spec.term_slices.values(), self.design.linked, strict=True
+        ):
+            groups.setdefault(tuple(n for n in free if n in names), []).append(place)
+        yield from groups.items()
+
+    def _shares(
+        self,
+        targets: pd.DataFrame,
+        others: pd.DataFrame,
+        weights: Weighting,
+        average_over: Averaging,
+    ) -> Array:
+        """(m, k): weights of the combinations averaged over; rows sum to 1."""
+        m, k = len(targets), len(others)
+        if weights == "equal":
+            return np.full((m, k), 1 / k)
+        cell, other = self._places(targets), self._places(others)
+        if weights == "proportional":
+            cell, m = np.where(other < 0, -1, 0), 1
+        kept = (cell >= 0) & (other >= 0)
+        unit = self.data.subject * m + cell
+        counts = self._row_weights(average_over, unit[kept])
+        flat = np.bincount(cell[kept] * k + other[kept], weights=counts, minlength=m * k)
+        within = flat.reshape(m, k)
+        total = within.sum(axis=1, keepdims=True)
+        shares = np.divide(within, total, out=np.full((m, k), np.nan), where=total > 0)
+        return np.broadcast_to(shares, (len(targets), k))
+
+    def _row_weights(self, average_over: Averaging, unit: Integers) -> Array:
+        """One a row, or one a unit shared by its rows."""
+        if average_over == "rows":
+            return np.ones(unit.size)
+        _, where, counts = np.unique(unit, return_inverse=True, return_counts=True)
+        return np.asarray(1 / counts[where])
+
+    def _places(self, combinations: pd.DataFrame) -> Integers:
+        """(N,): which of the combinations a used row has; -1 for none of them."""
+        place = np.zeros(len(self.data.frame), dtype=np.int64)
+        width = 1
+        for name in reversed(combinations.columns):
+            chosen = list(dict.fromkeys(combinations[name]))
+            codes = self.data.frame[name].cat.set_categories(chosen).cat.codes.to_numpy()
+            place = np.where((codes < 0) | (place < 0), -1, place + width * codes.astype(np.int64))
+            width *= len(chosen)
+        return place
+
+    def _members(self, targets: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        place = self._places(targets)
+        members = np.zeros((len(targets), self.data.n_subjects), dtype=np.bool_)
+        members[place[place >= 0], self.data.subject[place >= 0]] = True
+        return members
+
+
+def check_levels_known(factor: str, names: Sequence[str], levels: Sequence[str]) -> None:
+    """Raise where a factor has no such level.
+
+    Raises
+    ------
+    UsageError
+    """
+    unknown = [name for name in names if name not in levels]
+    if unknown:
+        raise UsageError(
+            f"Factor '{factor}' has no level {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(map(repr, levels))}."
+        )
+
+
+def _some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
+    several = isinstance(asked, list | tuple)
+    chosen = tuple(label(value) for value in (asked if several else [asked]))  # type: ignore[union-attr]
+    check_levels_known(name, chosen, levels)
+    if not chosen:
+        raise UsageError(f"at= gives factor '{name}' no level.")
+    return tuple(level for level in levels if level in chosen)
+
+
+def _combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """All combinations, the last name fastest; one row without columns where there is no name."""
+    return pd.DataFrame(list(product(*levels.values())), columns=list(levels), dtype=object)
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise UsageError(f"at= must give the numeric covariate '{name}' a number.")
+    return float(value)
+
+
+def _check_words(weights: str, average_over: str) -> None:
+    for word, allowed in ((weights, get_args(Weighting)), (average_over, get_args(Averaging))):
+        if word not in allowed:
+            raise UsageError(f"'{word}' is not one of {', '.join(map(repr, allowed))}.")
