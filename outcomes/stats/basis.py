@@ -5,9 +5,9 @@ Method
 Design rows and response are linear functions of the stored row :math:`u = (1, z, y)`, so a column
 is a vector of coefficients, and its length over the data is a quadratic form in the moments. The
 columns are orthogonalised in this inner product, in their order, response last, by classical
-Gram-Schmidt done twice [1]_. Working on coefficients instead of on :math:`X'X` keeps the digits: an
-intercept is subtracted from a column with a huge mean before anything is squared, and a response of
-size 1e9 with spread 1 becomes least-squares residuals of size 1.
+Gram-Schmidt done twice [1]_. Working on coefficients instead of on :math:`X'X` keeps the digits: a
+huge mean is a coefficient on the constant, explained by an intercept before anything is squared,
+and a response of size 1e9 with spread 1 becomes least-squares residuals of size 1.
 
 A column that the ones before it explain, up to a share of 1e-11 of its sum of squares, is
 *aliased*: it is dropped, and a row of coefficients is estimable only where it treats that column
@@ -48,7 +48,9 @@ class Basis:
     triangle : (r, r) array
         Upper; estimable design columns = orthonormal columns times ``triangle``.
     start : (r,) array
-        Least-squares fit in the orthonormal columns.
+        Least-squares fit in the orthonormal columns of the response without its shift.
+    shift_beta : (r,) array
+        The layout's shift of the response as a combination of the estimable columns.
     estimable : (p,) array of bool
     combination : (r, p - r) array
         An aliased column as a combination of the estimable ones.
@@ -58,6 +60,7 @@ class Basis:
     residual: Array
     triangle: Array
     start: Array
+    shift_beta: Array
     estimable: npt.NDArray[np.bool_]
     combination: Array
 
@@ -74,8 +77,13 @@ class Basis:
     def beta(self, gamma: Array) -> Array:
         """(p,) coefficients of the least-squares part plus ``gamma``; NaN where aliased."""
         out = np.full(self.estimable.size, np.nan)
-        out[self.estimable] = solve_triangular(self.triangle, self.start + gamma)
+        out[self.estimable] = solve_triangular(self.triangle, self.start + gamma) + self.shift_beta
         return out
+
+    def estimate(self, L: Array, gamma: Array) -> Array:
+        """(m,): rows of coefficients times beta, without the digits a huge shift would cost."""
+        shift = L[:, self.estimable] @ self.shift_beta
+        return np.asarray(self.rows(L) @ (self.start + gamma) + shift)
 
     def covariance(self, phi: Array) -> Array:
         """(p, p) covariance of the coefficients from that in the basis; NaN where aliased."""
@@ -111,48 +119,62 @@ def build_basis(moments: Moments, maps: Array) -> Basis:
     coefficients = np.zeros((columns.shape[1], columns.shape[1]))
     squares = np.ones(columns.shape[1])
     kept: list[int] = []
+    shift = np.zeros(0)
     for j in range(columns.shape[1]):
         before = np.array(kept, dtype=int)
-        column, coefficients[before, j] = _orthogonal(
-            columns[:, j], done[:, before], weighed[:, before], squares[before]
+        column, along, shift = _orthogonal(
+            gram, columns[:, j], done[:, before], weighed[:, before], squares[before]
         )
+        coefficients[before, j] = along + shift
         image = _apply(gram, column)
         square = float(column @ image)
         if square > _ALIASED * _reference(gram, columns[:, j]):
             kept.append(j)
             done[:, j], weighed[:, j], squares[j], coefficients[j, j] = column, image, square, 1.0
-    return _assemble(moments, done, squares, coefficients, kept)
+    if not kept or kept[-1] != columns.shape[1] - 1:
+        raise NotEstimable(
+            "The model explains the response exactly, or the response does not vary: there is no "
+            f"spread left to estimate in {moments.n_observations} seen responses with "
+            f"{len(kept)} coefficients. Check the response column, or use fewer terms."
+        )
+    coefficients[kept[:-1], -1] -= shift
+    return _assemble(moments, done, squares, coefficients, kept[:-1], shift)
 
 
 def _assemble(
-    moments: Moments, done: Array, squares: Array, coefficients: Array, kept: list[int]
+    moments: Moments,
+    done: Array,
+    squares: Array,
+    coefficients: Array,
+    kept: list[int],
+    shift: Array,
 ) -> Basis:
-    response = coefficients.shape[1] - 1
-    if response not in kept:
-        raise NotEstimable(
-            "The model explains the response exactly, or the response does not vary: there is no "
-            "spread left to estimate. Check the response column, or use fewer terms."
-        )
-    used = np.array(kept[:-1], dtype=np.int64)
-    if not used.size or used.size >= moments.n_observations:
-        raise NotEstimable(
-            f"{moments.n_observations} seen responses cannot carry a model of {used.size} "
-            "coefficients. Use fewer terms."
-        )
-    n_visits, length = moments.layout.n_visits, moments.layout.wide
+    if not kept:
+        raise NotEstimable("No coefficient can be estimated: every column of the design is zero.")
+    used, n_visits = np.array(kept, dtype=np.int64), moments.layout.n_visits
     norm = np.sqrt(squares[used])
-    estimable = np.zeros(response, dtype=np.bool_)
+    estimable = np.zeros(coefficients.shape[1] - 1, dtype=np.bool_)
     estimable[used] = True
     triangle = coefficients[np.ix_(used, used)] * norm[:, None]
     aliased = coefficients[np.ix_(used, np.flatnonzero(~estimable))] * norm[:, None]
     return Basis(
-        design=(done[:, used] / norm).reshape(n_visits, length, -1),
-        residual=done[:, response].reshape(n_visits, length),
+        design=(done[:, used] / norm).reshape(n_visits, moments.layout.wide, -1),
+        residual=done[:, -1].reshape(n_visits, -1),
         triangle=triangle,
-        start=coefficients[used, response] * norm,
+        start=coefficients[used, -1] * norm,
+        shift_beta=_exact_shift(moments, solve_triangular(triangle, shift * norm)),
         estimable=estimable,
         combination=np.asarray(solve_triangular(triangle, aliased)),
     )
+
+
+def _exact_shift(moments: Moments, beta: Array) -> Array:
+    """Take rounding from the shift's coefficients: in units of it they are mostly whole numbers."""
+    unit = np.abs(moments.layout.shift[moments.layout.n_columns :]).max()
+    if unit == 0.0:
+        return beta
+    whole = np.round(beta / unit)
+    return np.where(np.abs(beta / unit - whole) < 1e-12, whole * unit, beta)
 
 
 def _gram_by_visit(moments: Moments) -> Array:
@@ -170,8 +192,26 @@ def _apply(gram: Array, column: Array) -> Array:
     return np.asarray(np.einsum("tde,te->td", gram, by_visit)).reshape(-1)
 
 
-def _orthogonal(column: Array, done: Array, weighed: Array, squares: Array) -> tuple[Array, Array]:
-    """Take from a column its parts along the columns done; twice is enough."""
+def _orthogonal(
+    gram: Array, column: Array, done: Array, weighed: Array, squares: Array
+) -> tuple[Array, Array, Array]:
+    """Take from a column its parts along the columns done; how much for the rest, for constants.
+
+    The constants of a column, which may be huge, are treated apart from the rest: where the columns
+    done explain them, nothing is left of them, not even rounding.
+    """
+    constants = column.reshape(gram.shape[0], -1).copy()
+    constants[:, 1:] = 0.0
+    offset = constants.reshape(-1)
+    rest, along_rest = _project(column - offset, done, weighed, squares)
+    left, along_offset = _project(offset, done, weighed, squares)
+    if left @ _apply(gram, left) > _ALIASED * (offset @ _apply(gram, offset)):
+        rest = rest + left
+    return rest, along_rest, along_offset
+
+
+def _project(column: Array, done: Array, weighed: Array, squares: Array) -> tuple[Array, Array]:
+    """Classical Gram-Schmidt; twice is enough."""
     total = np.zeros(squares.size)
     for _ in range(2):
         part = weighed.T @ column / squares

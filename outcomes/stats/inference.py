@@ -107,7 +107,7 @@ class Inference:
         rows = self.cells.basis.rows(L)
         covariance = rows @ self.phi_used @ rows.T
         return Linear(
-            estimate=rows @ (self.cells.basis.start + self.point.gamma),
+            estimate=self.cells.basis.estimate(L, self.point.gamma),
             std_error=np.sqrt(np.diag(covariance)),
             df=self._degrees(L, rows),
             covariance=covariance,
@@ -121,8 +121,9 @@ class Inference:
         NotEstimable
             Where a row is not estimable, or no row is different from zero.
         """
-        rows = self._independent(self.cells.basis.rows(L))
-        estimate = rows @ (self.cells.basis.start + self.point.gamma)
+        rows = self.cells.basis.rows(L)
+        mix = _independent(rows)
+        rows, estimate = mix @ rows, mix @ self.cells.basis.estimate(L, self.point.gamma)
         covariance = rows @ self.phi_used @ rows.T
         statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / rows.shape[0]
         scaled = self._joint_degrees(L, rows)
@@ -166,16 +167,6 @@ class Inference:
         spread = np.einsum("hm,hl,lm->m", slopes, self.entry_cov, slopes, optimize=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(2 * variance**2 / spread)
-
-    def _independent(self, rows: Array) -> Array:
-        """An equivalent set of rows that are independent."""
-        if np.isnan(rows).any():
-            raise NotEstimable("A joint test has a row that cannot be estimated; leave it out.")
-        _, values, vectors = np.linalg.svd(rows, full_matrices=False)
-        rank = int((values > 1e-9 * values.max(initial=0.0)).sum())
-        if rank == 0:
-            raise NotEstimable("A joint test needs at least one row that is not zero.")
-        return rows if rank == rows.shape[0] else np.asarray(vectors[:rank])
 
 
 def prepare_inference(
@@ -225,3 +216,14 @@ def _fai_cornelius(degrees: Array) -> float:
     large = degrees[degrees > 2]
     expected = float((large / (large - 2)).sum())
     return 2 * expected / (expected - degrees.size) if expected > degrees.size else 0.0
+
+
+def _independent(rows: Array) -> Array:
+    """(rank, m): the combinations of rows that are independent and say the same."""
+    if np.isnan(rows).any():
+        raise NotEstimable("A joint test has a row that cannot be estimated; leave it out.")
+    left, values, _ = np.linalg.svd(rows, full_matrices=False)
+    rank = int((values > 1e-9 * values.max(initial=0.0)).sum())
+    if rank == 0:
+        raise NotEstimable("A joint test needs at least one row that is not zero.")
+    return np.eye(rows.shape[0]) if rank == rows.shape[0] else np.asarray(left[:, :rank].T)
