@@ -19,7 +19,6 @@ Program 1999;84:283-312. Hundepool A et al. Statistical Disclosure Control. Wile
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -78,61 +77,65 @@ def narrowed(
 
 # ------------------------------------------------------------------------------ passing bounds on
 def tighten(ledger: Ledger, bounds: Bounds) -> Bounds:
-    """Pass bounds along single sums until they stop moving."""
-    low, high = bounds.low.tolist(), bounds.high.tolist()
-    whole = [entry.whole for entry in ledger.entries]
-    of_entry: list[list[int]] = [[] for _ in ledger.entries]
-    for place, relation in enumerate(ledger.relations):
-        for entry in relation.entries:
-            of_entry[entry].append(place)
-    waiting = list(range(len(ledger.relations)))
+    """Pass bounds along single sums, all sums at once, until they stop moving."""
+    sums = _Terms.of(ledger)
+    low, high = bounds.low.copy(), bounds.high.copy()
     for _ in range(MOST_PASSES):
-        moved: set[int] = set()
-        for place in waiting:
-            moved.update(_pass(ledger.relations[place], low, high, whole))
-        if not moved:
+        lower, upper = sums.implied(low, high)
+        tighter_low, tighter_high = low.copy(), high.copy()
+        np.maximum.at(tighter_low, sums.entry, lower)
+        np.minimum.at(tighter_high, sums.entry, upper)
+        moved = (tighter_low > low + TOLERANCE) | (tighter_high < high - TOLERANCE)
+        if not moved.any():
             break
-        waiting = sorted({place for entry in moved for place in of_entry[entry]})
-    return Bounds(np.array(low), np.array(high))
+        low = np.where(moved, tighter_low, low)
+        high = np.where(moved, tighter_high, high)
+    return Bounds(low, high)
 
 
-def _pass(relation: Relation, low: list[float], high: list[float], whole: list[bool]) -> list[int]:
-    """Narrow each entry of one sum by the others; return those that moved."""
-    terms = list(zip(relation.entries, relation.weights, strict=True))
-    ends = [(w * low[e], w * high[e]) if w > 0 else (w * high[e], w * low[e]) for e, w in terms]
-    lows, highs = _Total([a for a, _ in ends]), _Total([b for _, b in ends])
-    moved = []
-    for (a, b), (e, w) in zip(ends, terms, strict=True):
-        lower, upper = sorted((-highs.without(b) / w, -lows.without(a) / w))
-        if whole[e]:
-            lower, upper = _up(lower), _down(upper)
-        if lower > low[e] + TOLERANCE or upper < high[e] - TOLERANCE:
-            low[e], high[e] = max(low[e], lower), min(high[e], upper)
-            moved.append(e)
-    return moved
+@dataclass(frozen=True)
+class _Terms:
+    """All sums as one list of terms: the sum each belongs to, its entry and weight, (m,) each."""
 
+    relation: NDArray[np.intp]
+    entry: NDArray[np.intp]
+    weight: NDArray[np.float64]
+    whole: NDArray[np.bool_]
 
-class _Total:
-    """A sum that can be asked for without one of its terms, infinite ones included."""
+    @classmethod
+    def of(cls, ledger: Ledger) -> _Terms:
+        sizes = [len(relation.entries) for relation in ledger.relations]
+        entry = [place for relation in ledger.relations for place in relation.entries]
+        weight = [w for relation in ledger.relations for w in relation.weights]
+        whole = np.array([one.whole for one in ledger.entries], dtype=bool)
+        places = np.array(entry, dtype=np.intp)
+        return cls(
+            np.repeat(np.arange(len(sizes)), sizes),
+            places,
+            np.array(weight, dtype=np.float64),
+            whole[places],
+        )
 
-    def __init__(self, terms: Sequence[float]) -> None:
-        finite = [t for t in terms if math.isfinite(t)]
-        self.sum = math.fsum(finite)
-        self.n_infinite = len(terms) - len(finite)
-        self.infinite = next((t for t in terms if not math.isfinite(t)), math.inf)
+    def implied(
+        self, low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what the other terms of its sum leave for each term's entry."""
+        up = self.weight > 0
+        at_low, at_high = self.weight * low[self.entry], self.weight * high[self.entry]
+        least, most = np.where(up, at_low, at_high), np.where(up, at_high, at_low)
+        one = -self._others(most, np.inf) / self.weight
+        other = -self._others(least, -np.inf) / self.weight
+        lower, upper = np.minimum(one, other), np.maximum(one, other)
+        rounded_up, rounded_down = np.ceil(lower - TOLERANCE), np.floor(upper + TOLERANCE)
+        return np.where(self.whole, rounded_up, lower), np.where(self.whole, rounded_down, upper)
 
-    def without(self, term: float) -> float:
-        if math.isfinite(term):
-            return self.infinite if self.n_infinite else self.sum - term
-        return self.infinite if self.n_infinite > 1 else self.sum
-
-
-def _up(value: float) -> float:
-    return math.ceil(value - TOLERANCE) if math.isfinite(value) else value
-
-
-def _down(value: float) -> float:
-    return math.floor(value + TOLERANCE) if math.isfinite(value) else value
+    def _others(self, terms: NDArray[np.float64], infinite: float) -> NDArray[np.float64]:
+        """Return the sum of the other terms of each term's sum, infinite where one of them is."""
+        finite = np.isfinite(terms)
+        value = np.where(finite, terms, 0.0)
+        total = np.bincount(self.relation, value)[self.relation] - value
+        open_ends = np.bincount(self.relation, ~finite)[self.relation] - ~finite
+        return np.where(open_ends > 0.5, infinite, total)
 
 
 # ------------------------------------------------------------------------------- linear programs
@@ -161,10 +164,15 @@ class _Program:
         open_ = [entry for entry in small if entry in self.place]
         if not open_:
             return []
-        together = np.zeros(len(self.place))
-        together[[self.place[entry] for entry in open_]] = 1.0
-        for goal in (together, -together):
-            open_ = self._left(open_, self._solve(goal, threshold), threshold)
+        before = len(open_) + 1
+        while open_ and len(open_) < before:
+            before = len(open_)
+            for sign in (1.0, -1.0):
+                together = np.zeros(len(self.place))
+                together[[self.place[entry] for entry in open_]] = sign
+                open_ = self._left(open_, self._solve(together, threshold), threshold)
+                if not open_:
+                    break
         return [entry for entry in open_ if not self._cleared(entry, threshold)]
 
     def _cleared(self, entry: int, threshold: int) -> bool:

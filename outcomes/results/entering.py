@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from typing import Any, Final
 
 from outcomes.results.ledger import Cell, Ledger
-from outcomes.results.view import Row
+from outcomes.results.view import Row, as_float
 
 ALL: Final = ""
 """The exposure of a row about all groups together."""
@@ -14,9 +15,8 @@ ALL: Final = ""
 
 def number_or_none(value: object) -> float | None:
     """Return a float, None where the value is missing."""
-    import pandas as pd
-
-    return None if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
+    number = as_float(value)
+    return None if math.isnan(number) else number
 
 
 def enter(ledger: Ledger, cell: Cell, value: object, key: Hashable = None) -> int | None:

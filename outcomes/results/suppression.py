@@ -5,10 +5,11 @@ which so few are left over. Zeros that stand beside a hidden count are hidden wi
 hidden count may be zero for all a reader knows; where nobody in any group has it, zero is shown.
 
 Then, as long as a reader could still place a small count inside 1 to threshold - 1
-(:mod:`outcomes.results.derivable`), one more count is hidden: of the sum that says most about what
-is given away, the count that stands in most sums with it; of these a total rather than a group's
-own count (groups are what is compared), and then the smallest. The size of a group comes last. The
-choice depends on the numbers alone, so the same tables always give the same release.
+(:mod:`outcomes.results.derivable`), one more count is hidden for every such place: of the sum that
+says most about what is given away, the count that stands in most sums with it; of these a total
+rather than a group's own count (groups are what is compared), and then the smallest. The size of a
+group comes last. The choice depends on the numbers alone, so the same tables always give the same
+release.
 """
 
 from __future__ import annotations
@@ -47,12 +48,52 @@ def choose_hidden(ledger: Ledger, threshold: int) -> frozenset[int]:
         Where nothing is left to hide and a count is still given away.
     """
     hidden = small_entries(ledger, threshold)
+    shown = released_bounds(ledger, (), threshold)
+    sums = _sums_of(ledger)
     while True:
-        bounds = released_bounds(ledger, hidden, threshold)
+        bounds = _without(shown, hidden)
         found = narrowed(ledger, bounds, threshold)
         if not found:
             return frozenset(hidden)
-        hidden.add(_next(ledger, bounds, found))
+        hidden |= _round(ledger, sums, bounds, found)
+
+
+def _without(shown: Bounds, hidden: Iterable[int]) -> Bounds:
+    """Return the bounds with the hidden entries open."""
+    out = np.fromiter(hidden, dtype=np.intp)
+    low, high = shown.low.copy(), shown.high.copy()
+    low[out], high[out] = 0.0, np.inf
+    return Bounds(low, high)
+
+
+Sums = dict[int, list[int]]
+"""Entry to the places of the sums it stands in."""
+
+
+def _sums_of(ledger: Ledger) -> Sums:
+    found: Sums = {}
+    for place, relation in enumerate(ledger.relations):
+        for entry in relation.entries:
+            found.setdefault(entry, []).append(place)
+    return found
+
+
+def _near(ledger: Ledger, sums: Sums, entries: Iterable[int]) -> list[Relation]:
+    """Return the sums that any of the entries stands in, in their order."""
+    places = sorted({place for entry in entries for place in sums.get(entry, ())})
+    return [ledger.relations[place] for place in places]
+
+
+def _round(ledger: Ledger, sums: Sums, bounds: Bounds, given_away: list[int]) -> set[int]:
+    """Return one count to hide for each part of what is given away that shares a sum."""
+    left, chosen = set(given_away), set()
+    while left:
+        first = min(left)
+        beside = {entry for relation in _near(ledger, sums, [first]) for entry in relation.entries}
+        part = left & (beside | {first})
+        chosen.add(_next(ledger, sums, bounds, part))
+        left -= part
+    return chosen
 
 
 def small_entries(ledger: Ledger, threshold: int) -> set[int]:
@@ -91,11 +132,11 @@ def shown_interval(entry: Entry, threshold: int) -> tuple[float, float]:
     return max(released - reach, min(least, entry.value)), released + reach
 
 
-def _next(ledger: Ledger, bounds: Bounds, given_away: list[int]) -> int:
+def _next(ledger: Ledger, sums: Sums, bounds: Bounds, given_away: set[int]) -> int:
     """Return the count to hide next, from the sums that say most about what is given away."""
     reached = set(given_away)
     while True:
-        near = [r for r in ledger.relations if not reached.isdisjoint(r.entries)]
+        near = _near(ledger, sums, reached)
         able = [(_width(r, bounds, reached), r) for r in near if _hideable(r, ledger, bounds)]
         if able:
             least = min(width for width, _ in able)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -95,6 +96,4 @@ def level_key(row: Row, keys: tuple[str, ...]) -> tuple[Any, ...]:
 
 def as_float(value: object) -> float:
     """Return a float, NaN where the value is missing."""
-    import pandas as pd
-
-    return math.nan if value is None or pd.isna(value) else float(value)  # type: ignore[call-overload,arg-type]
+    return float(value) if isinstance(value, numbers.Real) else math.nan
