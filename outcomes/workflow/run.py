@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from outcomes.core.atomic import check_replaceable
-from outcomes.core.errors import RecordsError
+from outcomes.core.errors import EstimationError, RecordsError
 from outcomes.core.problems import Problem
 from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_json, versions
 from outcomes.records import Records, problems_table, read_records
 from outcomes.report.release import Release, with_suppressed
-from outcomes.results.disclosure import release_tables, release_words
+from outcomes.results.disclosure import release_tables, release_words, release_words
 from outcomes.results.tables import TABLES, build_table
 from outcomes.study.spec import StudySpec, read_study
 from outcomes.workflow.checkpoints import Checkpoints, StageOutput
@@ -120,7 +120,7 @@ def run_study(
         records = read_records(study.records_path, study.mapping_path)
         check_quarantine(records, study.records.quarantine_limit)
     with progress.stage("dataset", _LABELS["dataset"]):
-        dataset, others = build_datasets(records, study)
+        dataset, others, notes = build_datasets(records, study)
     kept = Checkpoints.at(checkpoints, key=hash_json(_identity(study, records, engine)))
     with progress.stage("describe", _LABELS["describe"]):
         described = kept.stage("describe", lambda: describe(dataset, records))
@@ -128,7 +128,7 @@ def run_study(
         modelled = kept.stage("model", lambda: model(dataset, others, engine, progress))
     tables = in_order({**described.tables, **modelled.tables})
     with progress.stage("release", _LABELS["release"]):
-        words = study_words(dataset, records, [*described.left_out], [*modelled.notes])
+        words = study_words(dataset, records, [*described.left_out], [*notes, *modelled.notes])
         release = release_study(tables, words)
     results = Results(
         spec=study,
@@ -173,16 +173,24 @@ def check_quarantine(records: Records, limit: float) -> None:
 
 def build_datasets(
     records: Records, study: StudySpec
-) -> tuple[StudyDataset, dict[str, StudyDataset]]:
-    """Build the study's dataset, and one for every other length of the exposure window."""
+) -> tuple[StudyDataset, dict[str, StudyDataset], list[str]]:
+    """Build the study's dataset, one for every other length of the exposure window, and notes.
+
+    A window in which the declared groups are too small leaves its sensitivity analysis out.
+    """
     from outcomes.study.dataset import build_dataset
 
-    others = {
-        f"window_{days}": build_dataset(records, study, window_days=days)
-        for days in study.time.sensitivity_windows
-        if days != study.time.window_days
-    }
-    return build_dataset(records, study), others
+    dataset = build_dataset(records, study)
+    others: dict[str, StudyDataset] = {}
+    notes: list[str] = []
+    for days in study.time.sensitivity_windows:
+        if days == study.time.window_days:
+            continue
+        try:
+            others[f"window_{days}"] = build_dataset(records, study, window_days=days)
+        except EstimationError as error:
+            notes.append(f"The window of {days} days was left out of the checks: {error}")
+    return dataset, others, notes
 
 
 def describe(dataset: StudyDataset, records: Records) -> StageOutput:
