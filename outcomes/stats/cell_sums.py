@@ -35,7 +35,8 @@ class Moments:
     weight, log_weight : (K,) arrays
         Sum of the subjects' weights (their mean over the seen visits), and of the logarithms.
     products : (K, B, D, D) array
-        ``G`` of :mod:`outcomes.stats.moments`, D = 1 + q + T; B is 1, or T (T + 1) / 2 visit pairs (a, b) with a <= b.
+        ``G`` of :mod:`outcomes.stats.moments`, D = 1 + q + T; B is 1, or T (T + 1) / 2 visit pairs
+        (a, b) with a <= b.
     """
 
     layout: Layout

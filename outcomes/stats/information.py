@@ -80,10 +80,10 @@ def slope_matrices(cells: Cells, point: Point, design: Array) -> Array:
     for k, group in enumerate(cells.moments.group):
         used, white, image = _whitened(cells, point, design, k)
         for i, first in enumerate(used):
-            left = white[i].reshape(-1, m)
-            right = image[: i + 1].transpose(1, 2, 0, 3).reshape(left.shape[0], -1)
-            products = (left.T @ right).reshape(m, i + 1, m).swapaxes(0, 1)
-            out[group, first * (first + 1) // 2 + used[: i + 1]] += products
+            left = white[i].reshape(-1, m).T
+            for j, second in enumerate(used[: i + 1]):
+                direction = first * (first + 1) // 2 + second
+                out[group, direction] += left @ image[j].reshape(-1, m)
     for h in np.flatnonzero(row != column):
         out[:, h] += np.swapaxes(out[:, h], -1, -2)
     return out.reshape(-1, m, m)

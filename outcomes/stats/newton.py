@@ -3,8 +3,8 @@ r"""The maximum of the likelihood over the covariance parameters, by Newton's me
 Steps use the observed information [1]_, its eigenvalues taken positive, and are halved until the
 log-likelihood grows. The dear term of the information, the coupling through the estimated beta, is
 of the order of the number of coefficients where the rest is of the order of subjects: it is left
-out far from the optimum and held fixed very close to it, which changes the path and not the
-solution.
+out far from the optimum, and everywhere where there are many responses to a coefficient, and held
+fixed very close to the optimum. That changes the path and not the solution.
 
 The search ends when the Newton decrement :math:`g' H^{-1} g`, the squared distance to the optimum
 in standard errors, is at rounding level, so no result depends on a tolerance that one could see.
@@ -33,6 +33,7 @@ Array = npt.NDArray[np.float64]
 _MAX_ITERATIONS = 150
 _FAR, _CLOSE = 1.0, 1e-6
 _ROUNDING = 1e-13
+_RARE = 25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,9 +68,14 @@ def search(cells: Cells, form: Structure, theta: Array, tolerance: float) -> Fou
         if decrement < tolerance:
             return best
         theta, point = _move(cells, form, best, step)
-        if cells.method == "reml" and _CLOSE < decrement < _FAR:
+        if _couples(cells) and _CLOSE < decrement < _FAR:
             held = coupling(cells, point)
     raise _no_maximum()
+
+
+def _couples(cells: Cells) -> bool:
+    """Whether the coupling is large enough to be worth its price on the way."""
+    return cells.method == "reml" and cells.basis.rank * _RARE > cells.moments.n_observations
 
 
 def observed_information(cells: Cells, form: Structure, theta: Array, point: Point) -> Array:
