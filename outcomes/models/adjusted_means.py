@@ -48,7 +48,7 @@ def ls_means_table(question: Question, cells: CellMeans) -> pd.DataFrame:
         "scale": "mean",
         "term": ":".join(cells.factors[k] for k in others) or question.visit,
         "level": [":".join(cell[k] for k in others) for cell in cells.cells],
-        "n_patients": cells.members.sum(axis=1),
+        **_seen(cells.members.sum(axis=1)),
     }
     if question.visit in cells.factors:
         place = cells.factors.index(question.visit)
@@ -94,7 +94,7 @@ def contrast_table(
             "scale": "mean",
             "term": factor,
             **_names(question, cells.factors, places, asked),
-            "n_patients": _counts(weights, cells, len(places)),
+            **_seen(_counts(weights, cells, len(places))),
         },
         linear,
         level=question.level,
@@ -104,8 +104,9 @@ def contrast_table(
 
 def _weigh(weights: Array, by_place: Array) -> Array:
     """(places, comparisons, p); a level that weighs nothing does not spoil the others."""
-    absent = np.isnan(by_place).any(axis=2)
-    rows = np.einsum("kl,blp->bkp", weights, np.where(absent[:, :, None], 0.0, by_place))
+    absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(by_place).any(axis=2))
+    filled = np.where(absent[:, :, None], 0.0, by_place)
+    rows: Array = np.einsum("kl,blp->bkp", weights, filled)
     rows[absent @ (weights != 0).T.astype(np.int64) > 0] = np.nan
     return rows
 
@@ -126,6 +127,11 @@ def _names(
         before = "" if where == "visit" else f"{factors[0]}="
         names[where] = [before + place[0] for place in places for _ in asked]
     return names
+
+
+def _seen(n_subjects: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
+    """The model knows subjects alone, and takes each for a patient with one episode."""
+    return {"n_patients": n_subjects, "n_episodes": n_subjects}
 
 
 def _counts(weights: Array, cells: CellMeans, n_places: int) -> npt.NDArray[np.int64]:

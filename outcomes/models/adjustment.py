@@ -14,9 +14,9 @@ Computation
 With R = A A', A of r columns, T is :math:`A u` times the root of :math:`r F`, u uniform on the
 sphere and F of the F distribution with (r, df) degrees of freedom [3]_. Given
 :math:`m(u) = \max_j |a_j' u|` the probability is exactly
-:math:`P\{F > t^2 / (r\,m(u)^2)\}`; its mean over u is taken by a fixed scrambled Sobol sequence. The
-result does not change from call to call, and falls smoothly with t, so that the critical value is a
-root of it.
+:math:`P\{F > t^2 / (r\,m(u)^2)\}`; its mean over u is taken by a fixed scrambled Sobol sequence.
+The result does not change from call to call, and falls smoothly with t, so that the critical value
+is a root of it.
 
 References
 ----------

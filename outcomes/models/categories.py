@@ -57,10 +57,12 @@ def as_visits(series: pd.Series) -> pd.Categorical:
 def as_category(series: pd.Series) -> pd.Categorical:
     """Text labels in the order the module describes; missing stays missing."""
     if isinstance(series.dtype, pd.CategoricalDtype):
-        codes, values = series.cat.codes.to_numpy(), list(series.cat.categories)
+        codes: npt.NDArray[Any] = series.cat.codes.to_numpy()
+        values: Sequence[Any] = list(series.cat.categories)
     else:
         codes, values = _sorted_codes(series)
-    return pd.Categorical.from_codes(codes, [label(value) for value in values])
+    labels = pd.Index([label(value) for value in values], dtype=object)
+    return pd.Categorical.from_codes(list(codes), labels)
 
 
 def as_number(series: pd.Series) -> npt.NDArray[np.float64]:

@@ -23,7 +23,7 @@ NOT_ESTIMABLE = "not estimable: the used rows hold no information on it"
 
 def estimate(inference: Inference, rows: Array) -> Linear:
     """Rows (m, p) times beta; NaN where a row is not estimable or is itself NaN."""
-    absent = np.isnan(rows).any(axis=1)
+    absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(rows).any(axis=1))
     found = inference.linear(np.where(absent[:, None], 0.0, rows))
     covariance = found.covariance.copy()
     covariance[absent], covariance[:, absent] = np.nan, np.nan

@@ -63,7 +63,7 @@ def parse_formula(text: str) -> Parsed:
     except (FormulaicError, SyntaxError, AttributeError) as error:
         reason = _COLOURS.sub("", str(error)).split("\n")[0].strip()
         raise UsageError(f"The formula '{text}' cannot be read: {reason}") from error
-    sides = [getattr(formula, side, None) for side in ("lhs", "rhs")]
+    sides: list[Any] = [getattr(formula, side, None) for side in ("lhs", "rhs")]
     if not all(isinstance(side, SimpleFormula) for side in sides) or len(sides[0]) != 1:
         raise UsageError(f"The formula '{text}' must be 'response ~ terms' with one response.")
     if not len(sides[1]):
@@ -89,9 +89,15 @@ def coefficient_names(columns: Sequence[str]) -> tuple[str, ...]:
 
 def _in_order_of_mention(side: Any, text: str) -> Any:
     """The terms, with the factors of each in the order in which the formula mentions them."""
-    place = {f: text.find(f.expr) for term in side for f in term.factors}
-    terms = [Term(sorted(term.factors, key=lambda factor: place[factor])) for term in side]
+    right = text.split("~")[-1].replace(" ", "")
+    terms = [Term(sorted(term.factors, key=lambda f: _mention(f.expr, right))) for term in side]
     return SimpleFormula(terms, _ordering="none")
+
+
+def _mention(expression: str, text: str) -> int:
+    whole = rf"(?<![\w.]){re.escape(expression.replace(' ', ''))}(?![\w.])"
+    found = re.search(whole, text)
+    return found.start() if found else len(text)
 
 
 def _columns(side: Any) -> set[str]:

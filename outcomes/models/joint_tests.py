@@ -64,7 +64,7 @@ def _plain(expression: str) -> str:
 def _against_first(sizes: Sequence[int]) -> Array:
     """Interaction contrasts of cells whose last factor runs fastest."""
     parts = [np.hstack([-np.ones((size - 1, 1)), np.eye(size - 1)]) for size in sizes]
-    return np.asarray(reduce(np.kron, parts, np.eye(1)))
+    return reduce(lambda done, part: np.asarray(np.kron(done, part)), parts, np.eye(1))
 
 
 def _test(inference: Inference, rows: Array) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from outcomes.models.mmrm import MmrmResult
+    from outcomes.models.mmrm_result import MmrmResult
 
 _SHOWN = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]
 
@@ -37,7 +37,7 @@ def _head(result: MmrmResult) -> str:
 def _coefficients(result: MmrmResult) -> str:
     table = result.coefficients().set_index("term")[_SHOWN]
     table.index.name = None
-    shown = {name: "{:.4g}".format for name in _SHOWN}
+    shown = dict.fromkeys(_SHOWN, "{:.4g}".format)
     return f"Coefficients\n{table.to_string(formatters=shown)}"
 
 

@@ -283,8 +283,7 @@ def check_levels_known(factor: str, names: Sequence[str], levels: Sequence[str])
 
 
 def _some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
-    several = isinstance(asked, list | tuple)
-    chosen = tuple(label(value) for value in (asked if several else [asked]))  # type: ignore[union-attr]
+    chosen = tuple(map(label, asked if isinstance(asked, list | tuple) else [asked]))
     check_levels_known(name, chosen, levels)
     if not chosen:
         raise UsageError(f"at= gives factor '{name}' no level.")

@@ -1,0 +1,214 @@
+"""The answer of :func:`outcomes.models.mmrm.fit_mmrm`, and what can be asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from outcomes.core.errors import UsageError
+from outcomes.models.adjusted_means import Question, contrast_table, ls_means_table
+from outcomes.models.comparisons import Coefficients, Kind
+from outcomes.models.estimate_rows import check_level, estimate, estimate_table
+from outcomes.models.joint_tests import joint_tests
+from outcomes.models.mmrm_request import MmrmSpec
+from outcomes.models.mmrm_summary import summarise
+from outcomes.models.reference_grid import At, Averaging, ReferenceGrid, Weighting
+from outcomes.stats.inference import Inference
+from outcomes.stats.reml import RemlFit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MmrmFit:
+    """The estimates as arrays: the fit, and what its standard errors come from."""
+
+    reml: RemlFit
+    inference: Inference
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MmrmResult:
+    """The answer of :func:`fit_mmrm`.
+
+    Attributes
+    ----------
+    spec : MmrmSpec
+    fit : MmrmFit
+    grid : ReferenceGrid
+        The used rows and their design.
+    response : str
+        Name of the response column.
+    notes : tuple of str
+        Rows and columns that were left out, and what the fit had to say.
+    """
+
+    spec: MmrmSpec
+    fit: MmrmFit
+    grid: ReferenceGrid
+    response: str
+    notes: tuple[str, ...]
+
+    @property
+    def beta(self) -> pd.Series:
+        """Coefficients by name; NaN where not estimable."""
+        return pd.Series(self.fit.reml.beta, index=self.grid.design.columns, name="estimate")
+
+    @property
+    def beta_cov(self) -> pd.DataFrame:
+        """The covariance of beta that standard errors come from."""
+        names = self.grid.design.columns
+        return pd.DataFrame(self.fit.inference.beta_cov, index=names, columns=names)
+
+    @property
+    def covariance(self) -> pd.DataFrame | dict[str, pd.DataFrame]:
+        """Covariance of the visits; by level of the group where there is one."""
+        visits = list(self.grid.data.visits)
+        frames = [pd.DataFrame(s, index=visits, columns=visits) for s in self.fit.reml.sigmas]
+        if self.spec.group is None:
+            return frames[0]
+        return dict(zip(self.grid.data.groups, frames, strict=True))
+
+    @property
+    def log_likelihood(self) -> float:
+        """At the optimum; REML as mmrm and nlme count its constant."""
+        return self.fit.reml.log_likelihood
+
+    @property
+    def aic(self) -> float:
+        """Counts covariance parameters only."""
+        return self.fit.reml.aic
+
+    @property
+    def bic(self) -> float:
+        """Covariance parameters, and the logarithm of the number of subjects."""
+        return self.fit.reml.bic
+
+    @property
+    def converged(self) -> bool:
+        """Whether the optimum was reached; a fit that does not reach it raises."""
+        return self.fit.reml.converged
+
+    @property
+    def gradient_norm(self) -> float:
+        """Distance to the optimum in standard errors of the covariance parameters."""
+        return self.fit.reml.gradient_norm
+
+    @property
+    def n_patients(self) -> int:
+        """Subjects with a used row."""
+        return self.grid.data.n_subjects
+
+    @property
+    def n_observations(self) -> int:
+        """Used rows."""
+        return self.fit.reml.n_observations
+
+    def coefficients(self, *, level: float = 0.95) -> pd.DataFrame:
+        """One row a coefficient, in the columns of the estimate tables."""
+        check_level(level)
+        names = self.grid.design.columns
+        linear = estimate(self.fit.inference, np.eye(len(names)))
+        about = {"outcome": self.response, "term": list(names)}
+        return estimate_table("contrasts", about, linear, level=level)
+
+    def ls_means(
+        self,
+        factors: str | Sequence[str],
+        *,
+        weights: Weighting = "equal",
+        average_over: Averaging = "rows",
+        at: At | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Adjusted means of each combination of the levels of ``factors``.
+
+        Parameters
+        ----------
+        factors : str or sequence of str
+            Factors of the formula, the visit among them or not.
+        weights : {'equal', 'proportional', 'cells'}
+            How the other factors are averaged.
+        average_over : {'rows', 'patients'}
+            What covariates are averaged over.
+        at : mapping, optional
+            A covariate to a value, a factor to a level or some levels.
+
+        Returns
+        -------
+        DataFrame
+            Estimate table; ``gate`` says why a mean does not exist.
+
+        See Also
+        --------
+        outcomes.models.reference_grid : The definitions.
+        """
+        asked = (factors,) if isinstance(factors, str) else tuple(factors)
+        cells = self.grid.cell_means(asked, weights=weights, average_over=average_over, at=at)
+        return ls_means_table(self._question(level), cells)
+
+    def contrasts(
+        self,
+        factor: str,
+        by: str | None = None,
+        kind: Kind = "reference",
+        reference: object = None,
+        *,
+        coefficients: Coefficients | None = None,
+        at: At | None = None,
+        adjust: Literal["holm", "dunnett"] | None = None,
+        family: Literal["by", "all"] = "by",
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Differences between LS means of the levels of ``factor``, other factors weighted equally.
+
+        Parameters
+        ----------
+        factor : str
+        by : str, optional
+            Factor at each of whose levels to compare; averaged over where not given.
+        kind : {'reference', 'pairwise', 'consecutive', 'custom'}
+            Each level minus ``reference`` (default: the first); each later minus each earlier; each
+            minus the one before; or ``coefficients``.
+        coefficients : mapping of mappings, optional
+            Name of a custom contrast to weights by level, adding up to zero.
+        at : mapping, optional
+            As in :meth:`ls_means`.
+        adjust : {'holm', 'dunnett'}, optional
+            Holm's p-values; or simultaneous p-values and limits by the multivariate t with the
+            smallest degrees of freedom of the family. They stand in ``p_adjusted``,
+            ``conf_low_adjusted`` and ``conf_high_adjusted`` beside the unadjusted ones.
+        family : {'by', 'all'}
+            Adjust within each level of ``by``, or over all rows.
+        """
+        cells = self.grid.cell_means((factor,) if by is None else (by, factor), at=at)
+        return contrast_table(
+            self._question(level),
+            cells,
+            kind=kind,
+            reference=reference,
+            coefficients=coefficients,
+            adjust_by=adjust,
+            family=family,
+        )
+
+    def joint_tests(self, type: int = 3) -> pd.DataFrame:  # noqa: A002 - the field's word
+        """Type III F tests, one row a term; see :mod:`outcomes.models.joint_tests`."""
+        if type != 3:
+            raise UsageError(f"type={type!r}: only type III tests are made.")
+        return joint_tests(self.grid, self.fit.inference)
+
+    def summary(self) -> str:
+        """The fit as text to read; numbers in full are in the tables and fields."""
+        return summarise(self)
+
+    def _question(self, level: float) -> Question:
+        check_level(level)
+        return Question(
+            inference=self.fit.inference,
+            outcome=self.response,
+            visit=self.spec.visit,
+            level=level,
+        )
