@@ -76,6 +76,8 @@ def tables(seed: int, sizes: tuple[int, ...]) -> dict[str, pd.DataFrame]:
         "contrasts": _contrasts(people),
         "responders": _responders(people),
         "medication_change": _changes(people),
+        "medication_use": _uses(people),
+        "sensitivity": _sensitivity(people),
         "gate": _gate(people),
         "problems": _problems(people),
     }
@@ -248,6 +250,10 @@ def _described(people: People) -> Rows:
         share = count / n if n else None
         rows.append({**words, "measure": "worse", "statistic": "share", "count": count}
                     | {"estimate": share})  # fmt: skip
+        late = None if share is None else 0.01 + 0.97 * share
+        rows.append(
+            {**words, "measure": "reached", "statistic": "share", "count": count, "estimate": late}
+        )
         events = int(number[there].sum())
         low, high = (limit / years if n else None for limit in poisson_limits(events))
         rows.append({**words, "measure": "recurrence", "statistic": "rate"}
@@ -337,6 +343,33 @@ def _changes(people: People) -> Rows:
                             | {"estimand": part, "method": "observed-only", "level": exposure}
                             | {"n_episodes": n})  # fmt: skip
     return rows
+
+
+def _uses(people: People) -> Rows:
+    """Shares with drawn values: what is behind them is no whole number."""
+    rows = []
+    used = people.chance(0.02, 0.6)
+    for exposure, mask in people.groups():
+        n = int(mask.sum())
+        share = 0.002 + 0.99 * (mask & used).sum() / n
+        if exposure:
+            words = {**_common("any_opioid", "week_12", "risk"), "method": "mmrm-draws"}
+            rows.append(words | _numbers(share, n) | {"n_episodes": n, "level": exposure})
+    return rows
+
+
+def _sensitivity(people: People) -> Rows:
+    """Comparisons of complete cases, whose groups stand in no table."""
+    always = np.logical_and.reduce(list(people.seen.values()))
+    sizes = {exposure: int((mask & always).sum()) for exposure, mask in people.groups()}
+    last = people.exposures[-1]
+    return [
+        _common("pain", "week_12", "improvement")
+        | _numbers(0.5, sizes[exposure] + sizes[last] + 1)
+        | {"analysis_id": "complete_cases", "level": exposure, "reference": last}
+        | {"n_episodes": sizes[exposure] + sizes[last]}
+        for exposure in people.exposures[:-1]
+    ]
 
 
 def _gate(people: People) -> Rows:

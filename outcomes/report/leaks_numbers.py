@@ -20,7 +20,7 @@ _IN_WORDS: Final = (
         rf"{_ASKED}(?<![\w.,/-])({_NUMBER})(?= (?:[a-z]+ ){{0,2}}{PEOPLE}\b)", re.IGNORECASE
     ),
     re.compile(rf"\bn ?=? ?({_NUMBER})(?![\d.,]*\d)(?! ?%)"),
-    re.compile(rf"\bn {_NUMBER} against ({_NUMBER})"),
+    re.compile(rf"\bn (?:{_NUMBER}) against ({_NUMBER})"),
 )
 _WHOLE: Final = re.compile(rf"^[−-]?({_NUMBER})$")
 

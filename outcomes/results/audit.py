@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from outcomes.results.derivable import Bounds, narrowed, tighten
-from outcomes.results.ledger import Cell, Ledger, Relation
+from outcomes.core.errors import DisclosureError
+from outcomes.results.derivable import TOLERANCE, Bounds, narrowed, tighten
+from outcomes.results.ledger import Ledger, Relation
 from outcomes.results.poisson import events_behind
 from outcomes.results.pooling import pool_combinations
 from outcomes.results.relations import RATE, SHARE, build_ledger
@@ -42,6 +43,7 @@ SHARES: Final = {
     **dict.fromkeys(ESTIMATE_TABLES, ("estimate", "estimate", "n_episodes")),
 }
 """Columns of a share, of the count behind it, and of the number it is out of."""
+DIGITS: Final = 3
 
 
 def audit_release(
@@ -65,6 +67,11 @@ def audit_release(
     -------
     list of str
         One line a count, with the interval found; empty where nothing leaks.
+
+    Raises
+    ------
+    DisclosureError
+        Where no counts at all could have led to the release.
     """
     given = {name: table.reset_index(drop=True) for name, table in exact.items()}
     if "combinations" in given:
@@ -77,8 +84,12 @@ def audit_release(
         low[entry], high[entry] = max(low[entry], interval[0]), min(high[entry], interval[1])
     low, high = _share_bands(ledger, shown, low, high)
     bounds = Bounds(low, high)
+    passed = tighten(ledger, bounds)
+    if np.any(passed.low > passed.high + TOLERANCE):
+        raise DisclosureError(
+            "The released counts contradict each other: no numbers have them all."
+        )
     found = narrowed(ledger, bounds, threshold, integral=integral)
-    passed = tighten(ledger, bounds) if found else bounds
     return [f"{_place(ledger, i)}: between {passed.low[i]:g} and {passed.high[i]:g}" for i in found]
 
 
@@ -87,39 +98,44 @@ def _readings(
     ledger: Ledger, shown: Mapping[str, list[Row]], threshold: int
 ) -> Iterator[tuple[int, tuple[float, float]]]:
     """Yield each entry with the interval that one of its released cells stands for."""
-    for cell, entry in ledger.placed.items():
-        released = _released_count(cell, shown)
-        if math.isfinite(released):
-            yield entry, _stands_for(released, threshold, whole=ledger.entries[entry].whole)
-    for name, (share, count, known) in SHARES.items():
+    for (table, k, column), entry in ledger.placed.items():
+        row, whole = shown[table][k], ledger.entries[entry].whole
+        if column != "estimate" and math.isfinite(as_float(row[column])):
+            yield entry, _stands_for(as_float(row[column]), threshold, whole=whole)
+        elif (table, column) == ("described", "estimate") and row["statistic"] == RATE:
+            yield entry, _events(as_float(row["estimate"]), as_float(row["conf_high"]), threshold)
+    for name, (share, _, known) in SHARES.items():
         for k, row in enumerate(shown.get(name, [])):
-            placed = ledger.placed.get((name, k, count), ledger.placed.get((name, k, share)))
-            behind = round_or_nan(as_float(row[share]) * as_float(row[known]))
-            if placed is not None and _is_share(name, row) and math.isfinite(behind):
-                yield placed, _stands_for(behind, threshold, whole=ledger.entries[placed].whole)
+            placed = _behind(ledger, name, k)
+            count = as_float(row[share]) * as_float(row[known])
+            if placed is not None and _is_share(name, row) and math.isfinite(count):
+                whole = ledger.entries[placed].whole
+                yield placed, _stands_for(round_count(count), threshold, whole=whole)
+
+
+def _events(rate: float, high: float, threshold: int) -> tuple[float, float]:
+    """Return how many events a rate with its limit stands for, both of three digits."""
+    if not (math.isfinite(rate) and math.isfinite(high)):
+        return 0.0, math.inf
+    if rate == 0:
+        return 0.0, 0.0
+    near, far = (10.0 ** (math.floor(math.log10(x)) - DIGITS + 1) / 2 for x in (rate, high))
+    least = events_behind(rate - near, high + far) or 0
+    most = events_behind(rate + near, max(high - far, rate + 2 * near)) or 0
+    low, _ = _stands_for(BASE * math.ceil(least / BASE), threshold, whole=True)
+    return low, BASE * math.floor(most / BASE) + REACH
+
+
+def _behind(ledger: Ledger, name: str, k: int) -> int | None:
+    """Return the count behind a share: its own, where it is not the row's count over its number."""
+    share, count, _ = SHARES[name]
+    return ledger.placed.get((name, k, share), ledger.placed.get((name, k, count)))
 
 
 def _is_share(name: str, row: Row) -> bool:
     if name in ESTIMATE_TABLES:
         return bool(row["scale"] == RISK and not row["reference"])
     return bool(row.get("statistic", SHARE) == SHARE)
-
-
-def _released_count(cell: Cell, shown: Mapping[str, list[Row]]) -> float:
-    """Return the released count in a cell, NaN where there is none; of a rate, its events."""
-    table, k, column = cell
-    row = shown[table][k]
-    if column != "estimate":
-        return as_float(row[column])
-    if table == "described" and row["statistic"] == RATE:
-        events = events_behind(as_float(row["estimate"]), as_float(row["conf_high"]))
-        return math.nan if events is None else round_or_nan(events)
-    return math.nan
-
-
-def round_or_nan(value: float) -> float:
-    """Return the nearest multiple of five, NaN for NaN."""
-    return float(round_count(value)) if math.isfinite(value) else math.nan
 
 
 def _stands_for(released: float, threshold: int, *, whole: bool) -> tuple[float, float]:
@@ -137,9 +153,9 @@ def _share_bands(
     high: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Tie counts to hidden numbers by the shares that are shown; return the longer bounds."""
-    for name, (share, count, known) in SHARES.items():
+    for name, (share, _, known) in SHARES.items():
         for k, row in enumerate(shown.get(name, [])):
-            part = ledger.placed.get((name, k, count))
+            part = _behind(ledger, name, k)
             whole = ledger.placed.get((name, k, known))
             value = as_float(row[share])
             hidden = math.isnan(as_float(row[known]))

@@ -51,7 +51,7 @@ def _table(heading: str, value: str) -> str:
 
 def test_a_clean_page_has_no_findings() -> None:
     body = _table("Episodes", "1,245") + "<p>fewer than 11 people, 40 % of 315 episodes</p>"
-    assert find_leaks(_page(body, data={"x": ["n 720 against 445"]})) == []
+    assert find_leaks(_page(body, data={"x": ["n 720 against 445", "n 1,720 against 1,445"]})) == []
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
@@ -97,6 +97,7 @@ def test_what_should_not_be_there_is_found(body: str, finding: str) -> None:
     [
         ({"text": ["n 4 against 300"]}, "from 1 to 10 stand in a sentence"),
         ({"text": ["n 400 against 6"]}, "from 1 to 10 stand in a sentence"),
+        ({"text": ["n 1,400 against 6"]}, "from 1 to 10 stand in a sentence"),
         ({"who": {"a@b.example": 1}}, "an e-mail address"),
         ({"rows": [[float(k) for k in range(201)]]}, "1 lists in the page's data"),
         ({"config": {"showSendToCloud": True}}, "upload button"),
