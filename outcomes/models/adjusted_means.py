@@ -67,7 +67,7 @@ def contrast_table(
     adjust_by: str | None,
     family: Literal["by", "all"],
 ) -> pd.DataFrame:
-    """Contrasts of the last factor of ``cells``, at each level of the one before it.
+    """Contrasts of the last factor of ``cells``, at each combination of the ones before it.
 
     Raises
     ------
@@ -122,10 +122,9 @@ def _names(
         "level": [c.level for _ in places for c in asked],
         "reference": [c.reference for _ in places for c in asked],
     }
-    if len(factors) == 2:
-        where = "visit" if factors[0] == question.visit else "subgroup"
-        before = "" if where == "visit" else f"{factors[0]}="
-        names[where] = [before + place[0] for place in places for _ in asked]
+    at = [dict(zip(factors[:-1], place, strict=True)) for place in places for _ in asked]
+    names["visit"] = [levels.pop(question.visit, "") for levels in at]
+    names["subgroup"] = [", ".join(f"{k}={v}" for k, v in levels.items()) for levels in at]
     return names
 
 

@@ -73,9 +73,11 @@ def as_number(series: pd.Series) -> npt.NDArray[np.float64]:
     UsageError
         Where the column is not made of real numbers.
     """
+    if pd.api.types.is_complex_dtype(series.dtype):
+        raise UsageError(f"Column '{series.name}' holds complex numbers; real ones are needed.")
     try:
         return series.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
             f"Column '{series.name}' is of type {series.dtype}; numbers are needed."
         ) from error

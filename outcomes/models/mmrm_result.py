@@ -152,7 +152,7 @@ class MmrmResult:
     def contrasts(
         self,
         factor: str,
-        by: str | None = None,
+        by: str | Sequence[str] | None = None,
         kind: Kind = "reference",
         reference: object = None,
         *,
@@ -167,8 +167,8 @@ class MmrmResult:
         Parameters
         ----------
         factor : str
-        by : str, optional
-            Factor at each of whose levels to compare; averaged over where not given.
+        by : str or sequence of str, optional
+            Factors at each of whose levels to compare; averaged over where not given.
         kind : {'reference', 'pairwise', 'consecutive', 'custom'}
             Each level minus ``reference`` (default: the first); each later minus each earlier; each
             minus the one before; or ``coefficients``.
@@ -183,7 +183,8 @@ class MmrmResult:
         family : {'by', 'all'}
             Adjust within each level of ``by``, or over all rows.
         """
-        cells = self.grid.cell_means((factor,) if by is None else (by, factor), at=at)
+        around = (by,) if isinstance(by, str) else tuple(by or ())
+        cells = self.grid.cell_means((*around, factor), at=at)
         return contrast_table(
             self._question(level),
             cells,

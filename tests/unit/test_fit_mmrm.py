@@ -162,6 +162,11 @@ def test_contrasts_of_every_kind(fitted):
     steps = fitted.contrasts("week", by="exposure", kind="consecutive")
     assert list(steps.contrast[:2]) == ["12 - 6", "52 - 12"]
     assert steps.subgroup[0] == "exposure=exercise"
+    both = fitted.contrasts("exposure", by=["sex", "week"])
+    assert list(zip(both.subgroup, both.visit, strict=True))[2:4] == [
+        ("sex=f", "12"),
+        ("sex=f", "12"),
+    ]
     active = {"active": {"exercise": 0.5, "manual": 0.5, "usual": -1}}
     custom = fitted.contrasts("exposure", kind="custom", coefficients=active)
     assert custom.estimate[0] == pytest.approx(against.estimate.mean(), rel=1e-10)
@@ -293,6 +298,8 @@ def test_summary_names_what_was_done(fitted):
         (lambda d: d.assign(age=np.inf), {}, "Infinite"),
         (lambda d: d.assign(score=-np.inf), {}, "Infinite"),
         (lambda d: d.assign(age=pd.Timestamp("2020-01-01")), {}, "number"),
+        (lambda d: d.assign(age=1j), {}, "complex"),
+        (lambda d: d.assign(age=10**400), {}, "numbers are needed"),
         (lambda d: d.assign(id=None), {}, "are empty"),
         (lambda d: d.to_dict(), {}, "pandas, polars or Arrow"),
         (lambda d: d.assign(w=-1.0), {"weights": "w"}, "not positive"),
