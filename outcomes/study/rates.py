@@ -1,12 +1,8 @@
 """Rates of events with exact Poisson limits, and the share still free of an event.
 
-With n events over T units of time the rate is n / T; its exact (Garwood) limits are
-
-    chi2(a/2, 2n) / 2T   and   chi2(1 - a/2, 2n + 2) / 2T,
-
-zero below where n is 0. They take every event as independent of the others: where some people have
-many, the truth is less certain than they say. Reference: Garwood F. Fiducial limits for the Poisson
-distribution. Biometrika 1936;28:437-442.
+With n events over T units of time the rate is n / T; its limits are the exact ones of n
+(:mod:`outcomes.results.poisson`) over T. They take every event as independent of the others: where
+some people have many, the truth is less certain than they say.
 
 The share free of an event by a day is the product-limit (Kaplan-Meier) estimate: people leave the
 risk set when their time is over without being counted as free. Its limits use Greenwood's variance
@@ -21,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from outcomes.results.poisson import poisson_limits
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +34,6 @@ class Limits:
     def complement(self) -> Limits:
         """Return the same of what did not happen."""
         return Limits(estimate=1 - self.estimate, low=1 - self.high, high=1 - self.low)
-
-
-def poisson_limits(n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact limits of an expected count of which ``n`` were seen."""
-    from scipy.stats import chi2
-
-    tail = (1 - level) / 2
-    low = float(chi2.ppf(tail, 2 * n)) / 2 if n else 0.0
-    return low, float(chi2.ppf(1 - tail, 2 * n + 2)) / 2
 
 
 def rate(n: int, time: float, per: float = 1.0) -> Limits:

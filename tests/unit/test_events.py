@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from outcomes.results.poisson import poisson_limits
 from outcomes.results.tables import TABLES
 from outcomes.study.description import Description, flag
 from outcomes.study.events import described_table, harms_table
-from outcomes.study.rates import free_of_event, poisson_limits, rate
+from outcomes.study.rates import free_of_event, rate
 from tests.unit.descriptive_standin import StandIn, StandInRecords, stand_in
 
 
