@@ -8,6 +8,7 @@ ours and ends with exit code 1.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -254,6 +255,9 @@ def _fail(error: OutcomesError) -> NoReturn:
 
 def main() -> NoReturn:
     """Entry point: runs a command and turns errors into messages and exit codes."""
+    # Matrices here are small and many: threads of the linear algebra wait for each other more than
+    # they work, far more so on a busy machine. Whoever wants them sets the variable.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except OutcomesError as error:

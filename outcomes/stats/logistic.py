@@ -248,4 +248,4 @@ def _add_clusters(scores: Array, cluster: npt.NDArray[np.int64], x: Array, resid
     """Add the scores of some rows to those of their clusters."""
     codes, place = np.unique(cluster, return_inverse=True)
     rows = csr_array((residual, (place, np.arange(len(x)))), shape=(len(codes), len(x)))
-    scores[codes] += rows @ x
+    scores[codes] += np.asarray(rows @ x)

@@ -22,7 +22,7 @@ from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_json, versions
 from outcomes.records import Records, problems_table, read_records
 from outcomes.report.release import Release, with_suppressed
-from outcomes.results.disclosure import release_tables, release_words, release_words
+from outcomes.results.disclosure import release_tables, release_words
 from outcomes.results.tables import TABLES, build_table
 from outcomes.study.spec import StudySpec, read_study
 from outcomes.workflow.checkpoints import Checkpoints, StageOutput
