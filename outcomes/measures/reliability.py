@@ -1,4 +1,4 @@
-"""Consistency of a questionnaire, likeness within a clinic or provider, and a standardised difference.
+"""Consistency of a questionnaire, likeness within a clinic, and a standardised difference.
 
 Cronbach's alpha, the one-way intraclass correlation ICC(1) and Hedges' g come from pingouin, which
 is licensed under the GPL: this is the only module that imports it, when one of its functions is
@@ -116,7 +116,7 @@ def _icc(ratio: float, size: float) -> float:
 
 
 def hedges_g(first: pd.Series, second: pd.Series, *, conf_level: float = 0.95) -> Reliability:
-    """Return the mean of ``first`` minus that of ``second`` in pooled SDs, corrected for small samples.
+    """Return the difference of means in pooled SDs, ``first`` minus ``second``, for small samples.
 
     Raises
     ------
