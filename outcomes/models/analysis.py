@@ -9,6 +9,7 @@ the gate with the reason, and the rest goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -57,6 +58,8 @@ NAMES: Final = (
     "gate",
 )
 UNADJUSTED: Final = "unadjusted"
+WORKERS: Final = 2
+"""Outcomes at a time: array work lets go of the interpreter, and memory grows with each."""
 Datasets = Mapping[str, "StudyDataset"]
 
 
@@ -89,6 +92,13 @@ class _Collected:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables by name."""
         return {name: build_table(name, rows) for name, rows in self.rows.items()}
+
+    def add(self, other: _Collected) -> None:
+        """Take in what another outcome has yielded."""
+        for name, rows in other.rows.items():
+            self.rows[name] += rows
+        self.fits.update(other.fits)
+        self.notes.extend(other.notes)
 
 
 def analyse(
@@ -130,10 +140,14 @@ def analyse(
     def add_up(rows: OutcomeRows) -> Moments:
         return sum_outcome(rows, engine, connection)
 
+    def one(outcome: OutcomeSpec) -> _Collected:
+        return _analyse_outcome(study, others, outcome, add_up)
+
     outcomes = dataset.spec.outcomes
-    for done, outcome in enumerate(outcomes):
-        _analyse_outcome(study, others, outcome, add_up, collected)
-        (progress or SILENT).update(done + 1, len(outcomes))
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:  # in the study's order, whoever is first
+        for done, found in enumerate(pool.map(one, outcomes), start=1):
+            collected.add(found)
+            (progress or SILENT).update(done, len(outcomes))
     return Analyses(
         tables=collected.tables(),
         fits=collected.fits,
@@ -152,21 +166,30 @@ def _analyse_outcome(
     others: Mapping[str, StudyRows],
     outcome: OutcomeSpec,
     add_up: Callable[[OutcomeRows], Moments],
-    collected: _Collected,
-) -> None:
+) -> _Collected:
+    collected = _Collected()
     rows = lay_out(study, outcome)
     moments, about = add_up(rows), describe_rows(rows)
     _add_unadjusted(rows, about, collected)
     found = _add_main(moments, about, collected)
     if found is None:
-        return
+        return collected
     fit, gate = found
     asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
     _add_sensitivity(asked, collected)
     for name, other in others.items():
         _add_other_dataset(asked, name, lay_out(other, outcome), add_up, collected)
-    collected.rows["responders"] += responder_rows(rows, fit, gate.reasons)
-    if outcome.measure == "daily_mme":
+    _add_people(rows, fit, gate, collected)
+    return collected
+
+
+def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: _Collected) -> None:
+    """Add shares of people: responders, and for a dose who uses and what became of users."""
+    try:
+        collected.rows["responders"] += responder_rows(rows, fit, gate.reasons)
+    except EstimationError as error:
+        collected.notes.append(f"{rows.outcome.id}: no shares of people. {error}")
+    if rows.outcome.measure == "daily_mme":
         for name, ask in (("medication_use", use_rows), ("medication_change", change_rows)):
             made, notes = ask(rows, fit, gate.reasons)
             collected.rows[name] += made

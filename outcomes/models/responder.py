@@ -20,7 +20,6 @@ without one are left out of the regression, and stay among those that the share 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -47,8 +46,6 @@ STEPS: Final = (2.0, 1.0)
 """Steps that scores may keep to, in the instrument's unit; the coarser one first."""
 ON_STEPS: Final = 0.98
 DECIMALS: Final = 6
-WORKERS: Final = 2
-"""Visits at a time; more would hold more draws in memory than they save time."""
 CURVE: Final = np.arange(9) / 2
 """Thresholds of the curve, in units of one person's threshold."""
 
@@ -59,12 +56,11 @@ def responder_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> list[Row
         return []
     people = study_people(rows, fit)
     drawn = draw_visits(rows, fit)
-
-    def at_visit(visit: int) -> list[Row]:
-        return list(_visit_rows(rows, fit, people, drawn[:, visit], visit, gates))
-
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:  # array work lets go of the interpreter
-        return [row for part in pool.map(at_visit, range(len(rows.visits))) for row in part]
+    return [
+        row
+        for visit in range(len(rows.visits))
+        for row in _visit_rows(rows, fit, people, drawn[:, visit], visit, gates)
+    ]
 
 
 def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
