@@ -234,6 +234,8 @@ def _paragraphs(spec: StudySpec) -> dict[str, str]:
         f" visit, clinics as fixed effects where listed, covariance '{spec.model.covariance}',"
         f" REML, {_INFERENCE[spec.model.inference]}. Shares: unseen visits are drawn from the"
         f" fitted model {spec.model.draws} times, then standardised by logistic regression."
+        " Medicines in use: people who were seen are weighted to stand for those like them who were"
+        " not."
         f" Intervals are {spec.model.conf_level:.0%}, not adjusted for the number of comparisons."
     )
     missing = (
