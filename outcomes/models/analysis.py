@@ -242,11 +242,16 @@ def _check_primary_found(fit: OutcomeFit) -> None:
     about, primary = fit.about, fit.about.spec.primary
     visit = about.visits.index(primary.visit)
     for exposure in (primary.exposure, primary.reference):
-        if np.isnan(fit.effects.means[about.exposures.index(exposure), visit]):
-            raise NotEstimable(
-                f"[primary] {primary.outcome} at {primary.visit}: no episode of "
-                f"{about.labels[exposure]} was measured, so that there is nothing to compare."
+        place = about.exposures.index(exposure)
+        if not np.isnan(fit.effects.means[place, visit]):
+            continue
+        why = f"no episode of {about.labels[exposure]} was measured, so that there is nothing"
+        if about.episodes[visit, place]:
+            why = (
+                f"the covariates leave nothing that is known of {about.labels[exposure]} alone. "
+                "Take those that go with the types out of [model] covariates: there is nothing else"
             )
+        raise NotEstimable(f"[primary] {primary.outcome} at {primary.visit}: {why} to compare.")
 
 
 def _add_unadjusted(rows: OutcomeRows, about: Description, collected: _Collected) -> None:

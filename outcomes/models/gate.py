@@ -82,7 +82,7 @@ def check_gate(fit: OutcomeFit) -> Gate:
             ("overlap", distance[e, t], limits.smd, not distance[e, t] > limits.smd),
         )
         for check, value, limit, passed in checks:
-            reason = "" if passed else _reason(check, name, limit)
+            reason = "" if passed else _reason(check, name, limit, seen=share > 0)
             rows.append(_row(about, visit, exposure, check, value, limit, reason))
     return Gate(rows=tuple(rows), reasons=_reasons(rows))
 
@@ -117,11 +117,15 @@ def _row(
     }
 
 
-def _reason(check: str, name: str, limit: float) -> str:
+def _reason(check: str, name: str, limit: float, *, seen: bool) -> str:
     return {
         "group_size": f"fewer than {number(limit, 0)} episodes of {name}",
         "follow_up": f"fewer than {percent(limit)} of {name} measured",
-        "estimable": f"no episode of {name} was measured",
+        "estimable": (
+            f"{name} cannot be told apart from the covariates"
+            if seen
+            else f"no episode of {name} was measured"
+        ),
         "overlap": (
             f"{name} differs from the others in what predicts the outcome by more than "
             f"{number(limit, 2)} standard deviations"

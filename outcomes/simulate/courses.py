@@ -36,11 +36,11 @@ BASE_SHARE: Final = np.array([0.24, 0.16, 0.24, 0.10, 0.11, 0.15])
 #                             pain  disab. age    chron. leg   depr.  work injury
 CHOICE: Final = np.array(
     [
-        [-0.05, -0.010, -0.012, 0.00, -0.15, -0.10, 0.20],
-        [0.12, 0.000, 0.000, -0.10, 0.10, 0.00, 0.00],
-        [0.22, 0.012, -0.004, 0.25, 0.20, 0.10, 0.25],
-        [0.10, 0.008, 0.018, 0.30, 0.00, 0.00, -0.20],
-        [-0.12, -0.010, -0.012, 0.00, -0.20, 0.35, 0.00],
+        [-0.05, -0.010, -0.012, -0.25, -0.35, -0.30, -0.20],
+        [0.12, 0.000, 0.000, 0.00, 0.10, 0.10, 0.00],
+        [0.20, 0.012, -0.004, 0.45, 0.40, 0.40, 0.60],
+        [0.10, 0.008, 0.018, 0.45, 0.15, 0.20, 0.00],
+        [-0.12, -0.010, -0.012, -0.10, -0.25, 0.00, 0.00],
         [0.00, 0.000, 0.000, 0.00, 0.00, 0.00, 0.00],
     ]
 )
@@ -80,7 +80,8 @@ class Courses:
 
 def make_courses(people: People, streams: Streams) -> Courses:
     """Choose types and let the courses run."""
-    chosen = _choose(people, streams("choice"))
+    known = streams("known").random(people.n) > 0.04
+    chosen = _choose(people, known, streams("choice"))
     pain, disability = _potential(people, streams("courses"))
     rng = streams("follow-up")
     rows = np.arange(people.n)
@@ -91,17 +92,17 @@ def make_courses(people: People, streams: Streams) -> Courses:
         pain_seen=_seen(rng, people, people.pain, pain[rows, chosen], 0.18),
         disability_seen=_seen(rng, people, people.disability, disability[rows, chosen], 0.02),
         early=rng.random(people.n) < 0.35,
-        known=rng.random(people.n) > 0.04,
+        known=known,
         day=_days(rng, people.n),
     )
 
 
-def _features(people: People) -> Floats:
-    """Return what a choice looks at, centred, (n, 7)."""
+def _features(people: People, known: Flags) -> Floats:
+    """Return what a choice looks at, centred, (n, 7); a score that was not taken says nothing."""
     return np.column_stack(
         [
-            people.pain - 6,
-            people.disability - 38,
+            np.where(known, people.pain - 6, 0),
+            np.where(known, people.disability - 38, 0),
             people.age - 50,
             people.chronicity.is_level("chronic") - 0.6,
             people.leg_pain - 0.25,
@@ -111,14 +112,14 @@ def _features(people: People) -> Floats:
     )
 
 
-def _choose(people: People, rng: np.random.Generator) -> Ints:
+def _choose(people: People, known: Flags, rng: np.random.Generator) -> Ints:
     preference = rng.normal(0, 0.35, (people.n_clinics, N_TYPES))
-    score = np.log(BASE_SHARE) + _features(people) @ CHOICE.T + preference[people.clinic]
+    score = np.log(BASE_SHARE) + _features(people, known) @ CHOICE.T + preference[people.clinic]
     gumbel = rng.gumbel(size=score.shape)
     return np.asarray(np.argmax(score + gumbel, axis=1), dtype=np.int64)
 
 
-def _burden(people: People) -> Floats:
+def later_burden(people: People) -> Floats:
     """Return what recorded covariates add to later pain, in points."""
     p = people
     points: Floats = (
@@ -145,7 +146,7 @@ def _potential(people: People, rng: np.random.Generator) -> tuple[Floats, Floats
     second = 0.6 * first + 0.8 * rng.normal(size=(people.n, N_VISITS)) @ root.T
     clinic = rng.normal(0, 0.25, people.n_clinics)[people.clinic]
     therapist = rng.normal(0, 0.15, people.tables["providers"].num_rows)[people.provider]
-    place, burden = clinic + therapist, _burden(people)
+    place, burden = clinic + therapist, later_burden(people)
     slope = np.array([0.50, 0.45, 0.40, 0.36])
     pain = np.array([4.45, 4.05, 3.85, 3.80]) + np.outer(people.pain - 6, slope)
     pain += (place + burden)[:, None] + 1.55 * first

@@ -1,10 +1,12 @@
 """Opioids and other medicines: what would have been taken under each type, and the prescriptions.
 
-Three in ten take opioids at time zero. A dose follows a course of its own (some stop, some rise),
-times what the type saves. Prescriptions are written so that the mean dose over the 28 days up to
-each visit is exactly the potential outcome of the type that was had: one supply of 28 days ends on
-every target day, and shorter ones fill the time between. Whether someone takes opioids depends on
-the hidden severity, not on the type.
+Three in ten take opioids at time zero. A dose follows a course of its own (some stop), times what
+the type saves. The recorded covariates that make pain last also raise doses and make others start;
+they bear on the choice of type too, so plain differences mislead. That rise is the same under every
+type: what a type saves is a share of the dose at time zero, which is much the same in all types, so
+that a model with one slope on it is right. Prescriptions are written so that the mean dose over the
+28 days up to each visit is exactly the potential outcome of the type that was had: one supply of 28
+days ends on every target day, and shorter ones fill the time between.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from outcomes.simulate.columns import Codes, Flags, Floats, Ints, Streams, ids, joined, table
-from outcomes.simulate.courses import Courses
+from outcomes.simulate.courses import Courses, later_burden
 from outcomes.simulate.people import People
 from outcomes.simulate.planted import DOSE_SAVED, VISITS, WINDOW_DAYS
 
@@ -28,6 +30,10 @@ OPIOIDS: Final = (
     ("tramadol", 50.0, 0.2, 0.26),
     ("morphine", 15.0, 1.0, 0.10),
 )
+RISE: Final = 12.0
+"""MME a day that a point of later pain adds for those who take opioids."""
+NEW: Final = 0.15
+"""What it adds to the chance of a new prescription at a visit for those who do not."""
 STARTS: Final = ((-13, 28), (15, 14), (29, 28), (57, 14), (71, 28), (99, 14), (113, 28),
                  (141, 28), (169, 28), (197, 14), (211, 28), (239, 28), (267, 28), (295, 28),
                  (323, 28), (351, 28))  # fmt: skip
@@ -60,8 +66,8 @@ def make_doses(people: People, courses: Courses, end_day: Floats, streams: Strea
     rng = streams("doses")
     drug = rng.choice(len(OPIOIDS), size=people.n, p=[row[3] for row in OPIOIDS])
     tablet = np.array([row[1] * row[2] for row in OPIOIDS])[drug]
-    at_zero, path = _paths(people, rng)
-    potential = path[:, None, :] * (1 - DOSE_SAVED)
+    at_zero, course, added = _paths(people, rng)
+    potential = np.clip(course[:, None, :] * (1 - DOSE_SAVED) + added[:, None, :], 0, None)
     step = tablet / SUPPLY
     potential = np.round(potential / step[:, None, None]) * step[:, None, None]
     at_zero = np.round(at_zero / step) * step
@@ -77,20 +83,21 @@ def make_doses(people: People, courses: Courses, end_day: Floats, streams: Strea
     )
 
 
-def _paths(people: People, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return the dose at time zero, and at each visit under usual care."""
-    n = people.n
-    user = rng.random(n) < 1 / (1 + np.exp(0.95 - 0.7 * people.severity))
-    dose = np.where(
-        user, np.clip(np.exp(rng.normal(3.2, 0.6, n) + 0.15 * people.severity), 5, 180), 0.0
-    )
-    stop = rng.random((n, len(VISITS))) < 0.11
-    stopped = np.maximum.accumulate(stop, axis=1)
-    noise = np.exp(rng.normal(0, 0.28, (n, len(VISITS))) - 0.28**2 / 2)
+def _paths(people: People, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Return the dose at time zero, its course under usual care, and what comes on top of it."""
+    shape = (people.n, len(VISITS))
+    user = rng.random(people.n) < 1 / (1 + np.exp(1.0 - 0.25 * people.severity))
+    dose = np.where(user, np.clip(np.exp(rng.normal(3.3, 0.5, people.n)), 5, 150), 0.0)
+    stopped = np.maximum.accumulate(rng.random(shape) < 0.10, axis=1)
+    noise = np.exp(rng.normal(0, 0.25, shape) - 0.25**2 / 2)
     fade = np.array([0.97, 0.92, 0.88, 0.86])
-    path = dose[:, None] * fade * noise * ~stopped
-    start = (~user[:, None]) & (rng.random((n, len(VISITS))) < 0.025)
-    return dose, np.where(start, rng.uniform(5, 30, (n, len(VISITS))), path)
+    course = dose[:, None] * fade * noise * ~stopped
+    burden = later_burden(people)
+    strain = (burden - burden.mean())[:, None]
+    rise = np.where(user[:, None], RISE * strain * ~stopped, 0.0)
+    chance = np.where(user[:, None], 0.0, np.clip(0.07 + NEW * strain, 0, 1))
+    start = np.where(rng.random(shape) < chance, rng.uniform(5, 30, shape), 0.0)
+    return dose, course, rise + start
 
 
 def _followed(people: People, rng: np.random.Generator) -> Ints:

@@ -11,7 +11,9 @@ and a response of size 1e9 with spread 1 becomes least-squares residuals of size
 
 A column that the ones before it explain, up to a share of 1e-11 of its sum of squares, is
 *aliased*: it is dropped, and a row of coefficients is estimable only where it treats that column
-like the combination that explains it.
+like the combination that explains it. A column takes part in that combination where its share in
+the length of the aliased one is more than 1e-7: what is less is rounding, for instance of a
+centred covariate along the columns of the groups.
 
 References
 ----------
@@ -33,6 +35,7 @@ from outcomes.stats.moments import Moments
 Array = npt.NDArray[np.float64]
 
 _ALIASED = 1e-11
+_PART = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +102,7 @@ class Basis:
         implied = kept @ self.combination
         size = np.abs(kept) @ np.abs(self.combination) + np.abs(aliased) + 1e-300
         rows = np.asarray(solve_triangular(self.triangle, kept.T, trans="T").T)
-        rows[(np.abs(implied - aliased) > 1e-7 * size).any(axis=1)] = np.nan
+        rows[(np.abs(implied - aliased) > _PART * size).any(axis=1)] = np.nan
         return rows
 
 
@@ -164,8 +167,15 @@ def _assemble(
         start=coefficients[used, -1] * norm,
         shift_beta=_exact_shift(moments, solve_triangular(triangle, shift * norm)),
         estimable=estimable,
-        combination=np.asarray(solve_triangular(triangle, aliased)),
+        combination=_combination(triangle, aliased),
     )
+
+
+def _combination(triangle: Array, aliased: Array) -> Array:
+    """(r, p - r): aliased columns as combinations of the estimable ones, without rounding."""
+    found = np.asarray(solve_triangular(triangle, aliased))
+    share = np.abs(found) * np.linalg.norm(triangle, axis=0)[:, None]
+    return np.where(share > _PART * np.linalg.norm(aliased, axis=0), found, 0.0)
 
 
 def _exact_shift(moments: Moments, beta: Array) -> Array:

@@ -47,6 +47,8 @@ def study(tmp_path: Path) -> Path:
     (folder / "assessments.csv").write_text(
         "episode_id,day,instrument,score\n1,0,nprs,6\n1,84,nprs,4\n"
     )
+    (folder / "sessions.csv").write_text("session_id,episode_id,day\n1,1,3\n")
+    (folder / "components.csv").write_text("session_id,intervention,minutes\n1,tens,30\n")
     return tmp_path
 
 

@@ -195,6 +195,31 @@ def test_aliased_columns_are_dropped_with_a_note():
     assert fit.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-9)
 
 
+def test_a_repeated_centred_covariate_leaves_the_means_of_the_groups():
+    """Centring a covariate leaves rounding along the groups; that is no part of what repeats it."""
+    rng = np.random.default_rng(17)
+    n = 60
+    group = np.arange(n) % 3
+    age = rng.integers(20, 80, n).astype(float)
+    z = np.column_stack([np.ones(n), group[:, None] == np.arange(3), age, 0.5 * age + 10])
+    y = (5 - group + 0.02 * age + rng.normal(size=n))[:, None]
+    centred = np.eye(6)[1:]
+    centred[3:, 0] = -z[:, 4:].mean(axis=0)
+    moments = moments_of(z, y)
+    fit = fit_reml(moments, centred[None])
+    assert fit.estimable.tolist() == [True, True, True, True, False]
+    plain = fit_reml(moments, centred[None, :4])
+    rows = np.eye(5)[:3]
+    ours = prepare_inference(moments, centred[None], fit, "kenward-roger").linear(rows)
+    theirs = prepare_inference(moments, centred[None, :4], plain, "kenward-roger").linear(
+        rows[:, :4]
+    )
+    np.testing.assert_allclose(ours.estimate, theirs.estimate, rtol=1e-10)
+    np.testing.assert_allclose(ours.std_error, theirs.std_error, rtol=1e-9)
+    slope = prepare_inference(moments, centred[None], fit, "residual").linear(np.eye(5)[3:])
+    assert np.isnan(slope.estimate).all()  # the slope of either is not known
+
+
 def test_starting_values_change_nothing():
     z, y, _ = trial(15)
     moments = moments_of(z, y)

@@ -1,0 +1,23 @@
+"""What holds for every test: no wall clocks, the same examples, no global random state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# Machines differ in speed, so no test fails for being slow; in CI the examples are always the same.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(autouse=True)
+def _global_random_state_is_left_alone() -> Iterator[None]:
+    before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
+    yield
+    after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    assert np.array_equal(before, after), "a test moved NumPy's global random state"
