@@ -8,7 +8,8 @@ outcomes over exactly the episodes that were analysed.
 For each outcome the table says: in how many of a hundred the 95 % interval holds the truth, with
 its Monte Carlo error over data sets; the mean bias, in percent of the effect and in standard
 deviations of the outcome; the mean standard error over the spread of the errors. The same for plain
-differences of means, which are no result.
+differences of means, which are no result. A contrast that the gate keeps back counts as neither;
+the share of those is in the table too.
 """
 
 from __future__ import annotations
@@ -98,22 +99,24 @@ def run(studies: int, episodes: int, workers: int, first: int = 1) -> pd.DataFra
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row an outcome, adjusted and plain."""
+    shown = rows[rows["gate"] == "open"]
+    kept_back = 100 * (rows["gate"] != "open").groupby(rows["outcome"]).mean()
     limits = {
-        "adjusted": ("estimate", "std_error", rows["conf_low"], rows["conf_high"]),
+        "adjusted": ("estimate", "std_error", shown["conf_low"], shown["conf_high"]),
         "unadjusted": (
             "plain", "plain_error",
-            rows["plain"] - Z * rows["plain_error"], rows["plain"] + Z * rows["plain_error"],
+            shown["plain"] - Z * shown["plain_error"], shown["plain"] + Z * shown["plain_error"],
         ),
     }  # fmt: skip
     found = []
     for kind, (estimate, error, low, high) in limits.items():
-        work = rows.assign(
-            miss=rows[estimate] - rows["truth"],
-            error=rows[error],
-            held=(low <= rows["truth"]) & (rows["truth"] <= high),
+        work = shown.assign(
+            miss=shown[estimate] - shown["truth"],
+            error=shown[error],
+            held=(low <= shown["truth"]) & (shown["truth"] <= high),
         )
         found += [
-            {"outcome": outcome, "analysis": kind, **_judged(part)}
+            {"outcome": outcome, "analysis": kind, **_judged(part), "kept_back": kept_back[outcome]}
             for outcome, part in work.groupby("outcome", sort=False)
         ]
     return pd.DataFrame(found)
