@@ -13,6 +13,7 @@ References: Feldt 1965 Psychometrika 30:357; Searle 1971 Linear Models; Hedges 1
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +38,14 @@ class Reliability:
     n_groups: int
 
 
-def _pingouin() -> Any:
+def _ask(name: str, *given: Any, **options: Any) -> Any:
+    """Call one function of pingouin; its use of what pandas will drop is not the reader's matter.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed.
+    """
     try:
         import pingouin
     except ImportError as error:
@@ -45,7 +53,9 @@ def _pingouin() -> Any:
             "Reliability figures need pingouin (GPL-3.0), which is not installed. "
             f"Install it with: {INSTALL}"
         ) from error
-    return pingouin
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return getattr(pingouin, name)(*given, **options)
 
 
 def cronbach_alpha(items: pd.DataFrame, *, conf_level: float = 0.95) -> Reliability:
@@ -62,7 +72,7 @@ def cronbach_alpha(items: pd.DataFrame, *, conf_level: float = 0.95) -> Reliabil
         raise NotEstimable(
             "Cronbach's alpha needs two items, three complete forms and varying sums."
         )
-    alpha = float(_pingouin().cronbach_alpha(data=complete)[0])
+    alpha = float(_ask("cronbach_alpha", data=complete)[0])
     df = (forms - 1, (forms - 1) * (size - 1))
     tail = (1.0 - conf_level) / 2.0
     low = 1.0 - (1.0 - alpha) * stats.f.ppf(1.0 - tail, *df)
@@ -90,7 +100,7 @@ def group_icc(values: pd.Series, group: pd.Series, *, conf_level: float = 0.95) 
     total, groups = float(sizes.sum()), len(sizes)
     if groups < 2 or total <= groups or not data["value"].var() > 0:
         raise NotEstimable("An ICC needs two groups, repeated values in one and some variation.")
-    table = _pingouin().anova(data=data, dv="value", between="group", detailed=True)
+    table = _ask("anova", data=data, dv="value", between="group", detailed=True)
     between, within = (float(value) for value in table["MS"].iloc[:2])
     average = (total - (sizes**2).sum() / total) / (groups - 1)
     if within == 0.0:
@@ -126,7 +136,7 @@ def hedges_g(first: pd.Series, second: pd.Series, *, conf_level: float = 0.95) -
     x, y = (one.dropna().to_numpy(dtype=float) for one in (first, second))
     if min(len(x), len(y)) < 2 or not x.var() + y.var() > 0:
         raise NotEstimable("Hedges' g needs two values in each group and some variation.")
-    g = float(_pingouin().compute_effsize(x, y, eftype="hedges"))
+    g = float(_ask("compute_effsize", x, y, eftype="hedges"))
     total = len(x) + len(y)
     error = np.sqrt(total / (len(x) * len(y)) + g**2 / (2.0 * total))
     reach = stats.norm.ppf(0.5 + conf_level / 2.0) * error

@@ -179,6 +179,29 @@ def scale_scores(
     return scores
 
 
+def scale_items(asked: Instrument, scale: Scale, answers: Floats) -> Floats:
+    """Return the items of one scale, all turned the same way; NaN where not answered or impossible.
+
+    Parameters
+    ----------
+    asked, scale : Instrument, Scale
+    answers : (n, items) array
+        In the order of ``asked.items``, as of :func:`outcomes.measures.item_columns.item_columns`.
+
+    Returns
+    -------
+    (n, items of the scale) array
+        Where a blank means the lowest answer, it is that on forms with any answer.
+    """
+    at = [asked.items.index(name) for name in scale.items]
+    coded = np.where(_possible(asked, answers), _coded(asked, answers), np.nan)
+    items = _turned(asked, scale, coded[:, at])
+    if scale.blank_is is None:
+        return items
+    answered = ~np.isnan(answers[:, at]).all(axis=1, keepdims=True)
+    return np.where(np.isnan(answers[:, at]) & answered, scale.blank_is, items)
+
+
 def _possible(asked: Instrument, answers: Floats) -> Flags:
     low = np.array([asked.item_range[name][0] for name in asked.items])
     high = np.array([asked.item_range[name][1] for name in asked.items])

@@ -30,6 +30,8 @@ Numbers = dict[str, object]
 MEDIAN_DIGITS: Final = 2
 QUARTILE_GROUPS: Final = 4
 SMD_STEP: Final = 0.01
+COEFFICIENTS: Final = ("alpha", "icc")
+COEFFICIENT_STEP: Final = 0.01
 COARSE: Final = 0.05
 FOLLOW_UP: Final = "follow_up"
 
@@ -175,6 +177,9 @@ def _described(view: View) -> Numbers:
         return _described_rate(view)
     if statistic == "mean":
         return _mean(view)
+    if statistic in COEFFICIENTS:
+        names = ("estimate", "conf_low", "conf_high")
+        return {name: to_step(view.number(name), COEFFICIENT_STEP) for name in names}
     return {"estimate": _median(view, "estimate")}
 
 

@@ -237,7 +237,7 @@ TABLES: Final[dict[str, Table]] = {
                 _label("label", "In words"),
                 _EXPOSURE,
                 _label("visit", "Visit label, or empty"),
-                _label("statistic", "'mean', 'median', 'share' or 'rate'"),
+                _label("statistic", "'mean', 'median', 'share', 'rate', 'alpha' or 'icc'"),
                 _measure("estimate", "Value"),
                 _measure("std_dev", "Standard deviation of a mean"),
                 _measure("conf_low", "Lower limit, where one is given"),

@@ -50,7 +50,10 @@ BANNED: Final = (
 )
 """Words that claim more than a comparison carries; no generated sentence may hold one."""
 
-_DECIMALS: Final[Mapping[str, int]] = {"": 1, "share": 0, "episodes": 0, "sessions": 0, "EUR": 0}
+_DECIMALS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("share", "episodes", "sessions", "EUR"), 0),
+    **dict.fromkeys(("Cronbach's alpha", "ICC(1)"), 2),
+}
 
 Code = Literal["not_measured", "not_shown", "better", "worse", "same", "uncertain"]
 Limits = tuple[float | None, float | None]

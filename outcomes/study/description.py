@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from outcomes.measures.reliability import Reliability
     from outcomes.study.dataset import StudyDataset
     from outcomes.study.groups import Masks
     from outcomes.study.rates import Limits
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 DAYS_PER_YEAR: Final = 365.25
 PER_100_YEARS: Final = "per 100 patient-years"
 SHARE: Final = "share"
+ALPHA: Final = "alpha"
+ICC: Final = "icc"
+COEFFICIENTS: Final = {ALPHA: "Cronbach's alpha", ICC: "ICC(1)"}
 
 
 Counts = dict[str, dict[str, float]]
@@ -99,6 +103,32 @@ class Description:
                     "n_episodes": n,
                 }
             )
+
+    def add_coefficient(
+        self,
+        domain: str,
+        measure: str,
+        label: str,
+        found: Reliability | None,
+        *,
+        statistic: str,
+        visit: str,
+    ) -> None:
+        """Add an alpha or ICC of all together; none where it could not be estimated."""
+        if found is None:
+            return
+        words = _words(domain, measure, label, COEFFICIENTS[statistic], visit)
+        self.rows.append(
+            words
+            | {
+                "exposure": "",
+                "statistic": statistic,
+                "estimate": found.estimate,
+                "conf_low": found.conf_low,
+                "conf_high": found.conf_high,
+                "n_episodes": found.n_observations,
+            }
+        )
 
     def add_rate(
         self,

@@ -21,6 +21,7 @@ from outcomes.study.analysed import Analysed, analysed_in
 from outcomes.study.described_care import describe_care
 from outcomes.study.described_course import describe_course
 from outcomes.study.described_medicines import describe_medicines
+from outcomes.study.described_reliability import describe_reliability
 from outcomes.study.described_scores import describe_scores
 from outcomes.study.description import DAYS_PER_YEAR, PER_100_YEARS, Description
 from outcomes.study.groups import group_masks
@@ -207,7 +208,13 @@ def described_table(
     """
     found = Description(dataset=dataset)
     with analysed_in(dataset, records, left_out) as opened:
-        for describe in (describe_scores, describe_course, describe_medicines, describe_care):
+        for describe in (
+            describe_scores,
+            describe_course,
+            describe_medicines,
+            describe_care,
+            describe_reliability,
+        ):
             describe(opened, found)
     if left_out is not None:
         left_out[:] = list(dict.fromkeys(left_out))

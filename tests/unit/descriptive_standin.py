@@ -98,6 +98,7 @@ def stand_in(
         spec=SimpleNamespace(
             outcomes=outcomes,
             visits=visits,
+            primary=SimpleNamespace(outcome=outcomes[0].id, visit=visits[0].label),
             time=SimpleNamespace(window_days=window_days, baseline_from_day=-30, tie="earlier"),
         ),
     )
