@@ -143,7 +143,12 @@ def fit_outcome(
             f"{', '.join(about.visits)}. Look at the visit windows, or leave the outcome out."
         )
     terms = choose_terms(
-        about.columns, about.sizes.sum(), about.sums.sum(axis=0), about.squares, leave_out=leave_out
+        about.columns,
+        about.sizes.sum(),
+        about.sums.sum(axis=0),
+        about.squares,
+        followed=_fewest_seen(moments),
+        leave_out=leave_out,
     )
     maps = visit_maps(about, terms)
     used, said = _covariance_groups(moments, about)
@@ -159,6 +164,13 @@ def fit_outcome(
         effects=adjusted_means(inference, fit, about, terms),
         notes=(*terms.notes, *said, *fit.notes),
     )
+
+
+def _fewest_seen(moments: Moments) -> Array:
+    """Sum each column over those seen at a visit, and return the smallest sums, (q,)."""
+    sums = moments.products[:, 0, 0, 1 : 1 + len(moments.layout.columns)]  # of 1 and each column
+    fewest: Array = (moments.seen.astype(np.float64).T @ sums).min(axis=0)
+    return fewest
 
 
 def visit_maps(about: Description, terms: Terms) -> Array:

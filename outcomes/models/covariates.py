@@ -18,6 +18,11 @@ Clinics as fixed effects compare like with like within each clinic. Clinics with
 ``MIN_CLINIC`` episodes share one indicator, which is said in the notes: an effect of their own
 would rest on too few people to adjust for.
 
+What fewer than ``MIN_FOLLOWED`` episodes have, and at some visit nobody who was seen, has no effect
+of its own: a level counts as the commonest one, a missing number as the mean, which is said in the
+notes. Otherwise one odd code of somebody who never came back would leave a coefficient, and with it
+every adjusted mean, unknown.
+
 What is not done: no non-linear terms, no interaction between covariates.
 """
 
@@ -34,11 +39,12 @@ from outcomes.core.errors import SpecError
 from outcomes.records.schema import EPISODES, PATIENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from outcomes.core.contract import Column
 
 MIN_CLINIC: Final = 10
+MIN_FOLLOWED: Final = 10
 MAX_LEVELS: Final = 60
 MAX_CLINICS: Final = 300
 MISSING: Final = "missing"
@@ -192,7 +198,13 @@ def _code_levels(
 
 # ------------------------------------------------------------------------ what the model holds
 def choose_terms(
-    columns: Sequence[Coded], total: float, sums: Array, squares: Array, *, leave_out: str = ""
+    columns: Sequence[Coded],
+    total: float,
+    sums: Array,
+    squares: Array,
+    *,
+    followed: Array | None = None,
+    leave_out: str = "",
 ) -> Terms:
     """Choose and centre the covariates of a model.
 
@@ -205,6 +217,8 @@ def choose_terms(
     sums, squares : (q,) arrays
         Sums over the analysed episodes of each column, and of the square of its distance from the
         fixed centre in fixed scales.
+    followed : (q,) array, optional
+        Sums over those seen at the visit at which the fewest with that column were.
     leave_out : str
         Suffix of the sources that the model does not hold, such as ``"clinic_id"``.
     """
@@ -212,22 +226,59 @@ def choose_terms(
     for place, column in enumerate(columns):
         if column.kind not in ("constant", "exposure") and column.source != leave_out:
             wanted.setdefault(column.source, []).append(place)
+    lost = _lost(columns, sums, followed)
     kept: list[int] = []
     notes: list[str] = []
     for source, places in wanted.items():
-        chosen = _varying(columns, places, total, sums, squares)
-        if not chosen:
-            notes.append(f"{source} is the same for everyone and was left out of the model.")
-        if any(columns[p].name == f"{source}={POOLED}" for p in places):
-            notes.append(
-                f"Each {source.removesuffix('_id')} with fewer than {MIN_CLINIC} episodes"
-                " shares one effect with the others like it."
-            )
+        varying = _varying(columns, places, total, sums, squares)
+        chosen = [p for p in varying if p not in lost]
+        notes += _term_notes(columns, source, places, varying, chosen)
         kept += chosen
     matrix = np.zeros((len(kept), len(columns)))
     matrix[np.arange(len(kept)), kept] = 1
-    matrix[:, 0] = -sums[kept] / total
+    for row, place in enumerate(kept):
+        if columns[place].kind == "number" and place + 1 in lost & set(
+            wanted[columns[place].source]
+        ):
+            spare = sums[place] - columns[place].centre * total  # a missing one has the centre
+            matrix[row, place + 1] = spare / (total - sums[place + 1])
+    matrix[:, 0] = -(matrix @ sums) / total
     return Terms(names=tuple(columns[p].name for p in kept), matrix=matrix, notes=tuple(notes))
+
+
+def _term_notes(
+    columns: Sequence[Coded],
+    source: str,
+    places: list[int],
+    varying: list[int],
+    chosen: list[int],
+) -> Iterator[str]:
+    """Say what of one covariate is not in the model as it was coded."""
+    if not varying:
+        yield f"{source} is the same for everyone and was left out of the model."
+    if any(columns[p].name == f"{source}={POOLED}" for p in places):
+        yield (
+            f"Each {source.removesuffix('_id')} with fewer than {MIN_CLINIC} episodes"
+            " shares one effect with the others like it."
+        )
+    if len(chosen) < len(varying):
+        yield (
+            f"What fewer than {MIN_FOLLOWED} episodes have of {source}, and at some visit nobody"
+            " who was seen, has no effect of its own."
+        )
+
+
+def _lost(columns: Sequence[Coded], sums: Array, followed: Array | None) -> set[int]:
+    """Indicators of what few have and, at some visit, nobody who was seen."""
+    if followed is None:
+        return set()
+    return {
+        place
+        for place, column in enumerate(columns)
+        if column.kind in ("level", "unit", "missing")
+        and sums[place] < MIN_FOLLOWED
+        and followed[place] < 1
+    }
 
 
 def _varying(

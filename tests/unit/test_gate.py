@@ -8,7 +8,7 @@ import pytest
 
 from outcomes.models.analysis import analyse
 from outcomes.models.change import fit_outcome
-from outcomes.models.covariates import choose_terms, code_covariates
+from outcomes.models.covariates import Coded, choose_terms, code_covariates
 from outcomes.models.description import describe_rows
 from outcomes.models.gate import check_gate, prognostic_distance
 from outcomes.models.layout import code_study, lay_out
@@ -121,6 +121,26 @@ def test_terms_leave_out_the_commonest_level_and_what_never_differs():
         "bmi is the same for everyone and was left out of the model.",
     )
     np.testing.assert_allclose((z @ terms.matrix.T).mean(axis=0), 0, atol=1e-12)
+
+
+def test_what_few_have_and_nobody_followed_has_no_effect_of_its_own():
+    episodes = dataset(200).episodes.assign(onset="injury", bmi=np.linspace(20.0, 35.0, 200))
+    episodes.loc[:79, "onset"] = "work"
+    episodes.loc[0, ["onset", "bmi"]] = ["zq", np.nan]
+    columns, values = code_covariates(episodes, ("onset", "bmi"))
+    columns = (Coded(name="1", source="1", kind="constant"), *columns)
+    z = np.column_stack([np.ones(200), values])
+    centres = np.array([column.centre for column in columns])
+    scales = np.array([column.scale for column in columns])
+    about = (columns, 200.0, z.sum(axis=0), (((z - centres) / scales) ** 2).sum(axis=0))
+    everyone = choose_terms(*about, followed=z.sum(axis=0))
+    assert everyone.names == ("onset=work", "onset=zq", "bmi", "bmi=missing")
+    without_the_first = choose_terms(*about, followed=z[1:].sum(axis=0))
+    assert without_the_first.names == ("onset=work", "bmi")
+    assert len(without_the_first.notes) == 2
+    covariates = z @ without_the_first.matrix.T
+    np.testing.assert_allclose(covariates.mean(axis=0), 0, atol=1e-12)
+    assert covariates[0, 1] == pytest.approx(0, abs=1e-12)  # a missing number is the mean
 
 
 def test_small_clinics_share_an_effect():
