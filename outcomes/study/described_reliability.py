@@ -16,6 +16,7 @@ from outcomes.catalog.instruments import TOTAL, instrument
 from outcomes.core.errors import NotEstimable
 from outcomes.measures.item_columns import item_columns
 from outcomes.measures.score import scale_items
+from outcomes.records.sql import literal
 from outcomes.study.described_scores import BASELINE, catalog_code
 from outcomes.study.description import ALPHA, ICC
 
@@ -85,7 +86,7 @@ def _scales(asked: Instrument, forms: pd.DataFrame) -> list[tuple[str, pd.DataFr
 
 def _forms(opened: Analysed, recorded: str) -> pd.DataFrame:
     """Return the last form up to time zero of each analysed episode, one column an item."""
-    rows: pd.DataFrame = opened.cursor.execute(_FORMS, {"code": recorded}).df()
+    rows: pd.DataFrame = opened.cursor.execute(_FORMS.format(code=literal(recorded))).df()
     return rows.pivot_table(index="episode_id", columns="item", values="answer", aggfunc="last")
 
 
@@ -93,12 +94,12 @@ _FORMS: Final = """
 with forms as (
   select i.episode_id, max(i.day) as day
   from items i join analysed a on a.episode_id = i.episode_id
-  where i.instrument = $code and i.day <= a.zero_day group by i.episode_id
+  where i.instrument = {code} and i.day <= a.zero_day group by i.episode_id
 )
-select i.episode_id, cast(i.item as varchar) as item, i.answer
+select i.episode_id, cast(i.item as string) as item, i.answer
 from items i join forms f on f.episode_id = i.episode_id and f.day = i.day
-where i.instrument = $code
-order by i.episode_id, i.item, i.answer
+where i.instrument = {code}
+order by i.episode_id, i.item, i.answer nulls first
 """
 
 
