@@ -24,7 +24,7 @@ from outcomes.core.errors import DisclosureError
 from outcomes.results.derivable import TOLERANCE, Bounds, narrowed, tighten
 from outcomes.results.ledger import Ledger, Relation
 from outcomes.results.poisson import events_behind
-from outcomes.results.pooling import pool_combinations
+from outcomes.results.pooling import pool_rare
 from outcomes.results.relations import RATE, SHARE, build_ledger
 from outcomes.results.relations_estimates import RISK
 from outcomes.results.rounding import BASE, REACH, round_count, share_step, smallest_shown
@@ -73,9 +73,7 @@ def audit_release(
     DisclosureError
         Where no counts at all could have led to the release.
     """
-    given = {name: table.reset_index(drop=True) for name, table in exact.items()}
-    if "combinations" in given:
-        given["combinations"] = pool_combinations(given["combinations"], threshold)
+    given = pool_rare(exact, threshold)
     ledger = build_ledger(given)
     shown = {name: records(released[name]) for name in given}
     low = np.zeros(len(ledger.entries))

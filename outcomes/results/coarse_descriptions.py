@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from outcomes.results.poisson import poisson_limits
+from outcomes.results.pooling import share_difference
 from outcomes.results.relations import GROUP_SIZE, RATE, SHARE, is_plain_share
 from outcomes.results.rounding import (
     error_step,
@@ -80,8 +81,9 @@ def _balance(view: View) -> Numbers:
         return hidden
     if view.row["level"]:
         shares = [released_share(v, "count", "n_episodes", "estimate") for v in (group, reference)]
-        known = all(math.isfinite(share) for share in shares)
-        return {"smd": _share_difference(*shares), "smd_weighted": weighted} if known else hidden
+        if not all(math.isfinite(share) for share in shares):
+            return hidden
+        return {"smd": round(share_difference(*shares), 2), "smd_weighted": weighted}
     if not (group.enough("n_episodes") and reference.enough("n_episodes")):
         return hidden
     least = min(group.number("n_episodes"), reference.number("n_episodes"))
@@ -96,13 +98,6 @@ def _baseline_of(view: View, which: str) -> View | None:
         if (row["variable"], row["level"], row["exposure"]) == wanted:
             return view.exact.view("baseline", place)
     return None
-
-
-def _share_difference(share: float, reference: float) -> float:
-    spread = math.sqrt((share * (1 - share) + reference * (1 - reference)) / 2)
-    if spread > 0:
-        return round((share - reference) / spread, 2)
-    return 0.0 if share == reference else math.nan
 
 
 def _completeness(view: View) -> Numbers:

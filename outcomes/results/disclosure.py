@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from outcomes.core.errors import UsageError
 from outcomes.results.coarse_descriptions import DESCRIPTIONS, gate_reason
 from outcomes.results.coarse_estimates import NEVER_SHOWN, coarse_estimate, estimate_counts
-from outcomes.results.pooling import pool_combinations
+from outcomes.results.pooling import pool_rare
 from outcomes.results.relations import build_ledger
 from outcomes.results.sentences import coarse_text
 from outcomes.results.suppression import choose_hidden
@@ -54,8 +54,8 @@ def release_tables(
     Returns
     -------
     dict of str to DataFrame
-        The same rows (rare combinations pooled) with a boolean column ``suppressed``, true where a
-        number was hidden because of a small count. Hidden cells are missing.
+        The same rows (rare combinations and levels pooled) with a boolean column ``suppressed``,
+        true where a number was hidden because of a small count. Hidden cells are missing.
 
     Raises
     ------
@@ -67,9 +67,7 @@ def release_tables(
     _check(tables, profile, threshold)
     if profile != "strict":
         return {name: table.assign(**{SUPPRESSED: False}) for name, table in tables.items()}
-    given = {name: table.reset_index(drop=True) for name, table in tables.items()}
-    if "combinations" in given:
-        given["combinations"] = pool_combinations(given["combinations"], threshold)
+    given = pool_rare(tables, threshold)
     ledger = build_ledger(given)
     exact = Exact(
         tables=given,

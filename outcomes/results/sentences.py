@@ -26,6 +26,10 @@ _COUNT: Final = re.compile(
     rf"(?<![\w.,-])(?:(?P<part>{_NUMBER}) of (?P<whole>{_NUMBER})|(?P<alone>{_NUMBER}))"
     rf"(?= (?:[a-z-]+ ){{0,2}}(?:{COUNTED})\b)"
 )
+_LISTED: Final = re.compile(
+    rf"(?<=[\w'] )(?<! in )(?<!about )({_NUMBER})(?=,\s|[;)]|\.?$|\. | and\b)"
+)
+"""A number after a name: ``Episodes by type: exercise 12, usual_care 40.``"""
 
 
 def coarse_text(text: str, threshold: int) -> str:
@@ -44,7 +48,11 @@ def coarse_text(text: str, threshold: int) -> str:
             return found["alone"] if asked else _words(found["alone"], threshold)
         return f"{_words(found['part'], threshold)} of {_words(found['whole'], threshold)}"
 
-    return _COUNT.sub(coarse, text)
+    def coarse_in_list(found: re.Match[str]) -> str:
+        asked = _ASKED.search(found.string[: found.start()])
+        return found[0] if asked else _words(found[0], threshold)
+
+    return _LISTED.sub(coarse_in_list, _COUNT.sub(coarse, text))
 
 
 def _words(number: str, threshold: int) -> str:

@@ -152,6 +152,40 @@ def test_two_levels_are_hidden_together() -> None:
     assert shown.loc[shown["exposure"].eq("usual_care"), "estimate"].tolist() == [0.5, 0.5]
 
 
+def test_rare_levels_are_pooled_and_not_named() -> None:
+    counts = {"exercise": (250, 20, 1, 2), "usual_care": (150, 150, 0, 3)}
+    levels = ("retired", "working", "typed by somebody", "another")
+    baseline = [
+        {
+            "variable": "work",
+            "level": level,
+            "exposure": exposure,
+            "statistic": "share",
+            "count": n,
+            "n_episodes": sum(numbers),
+            "n_missing": 0,
+            "estimate": n / sum(numbers),
+        }
+        for exposure, numbers in {**counts, "": (400, 170, 1, 5)}.items()
+        for level, n in zip(levels, numbers, strict=True)
+    ]
+    balance = [
+        {"variable": "work", "level": level, "exposure": "exercise", "reference": "usual_care"}
+        | {"smd": 0.1}
+        for level in levels
+    ]
+    shown = _strict(baseline=baseline, balance=balance)
+    assert shown["baseline"]["level"].tolist() == ["retired", "working", "rare levels"] * 3
+    assert shown["balance"]["level"].tolist() == ["retired", "working", "rare levels"]
+    assert shown["baseline"].loc[lambda t: t.level.eq("rare levels"), "count"].isna().all()
+    assert shown["balance"]["suppressed"].tolist()[-1]
+    exact = {
+        "baseline": build_table("baseline", baseline),
+        "balance": build_table("balance", balance),
+    }
+    assert audit_release(exact, shown, threshold=11) == []
+
+
 def test_a_group_below_the_threshold_is_hidden_with_what_gives_it_away() -> None:
     sizes = {"exercise": 300, "modalities": 5}
     seen = {"exercise": 200, "modalities": 4}
@@ -384,6 +418,9 @@ def test_reasons_that_hold_only_the_limit_keep_their_words() -> None:
         ("1,234 episodes with a missing covariate were left out.",
          "about 1,200 episodes with a missing covariate were left out."),
         ("On 4 days there are two scores.", "On a few days there are two scores."),
+        ("'exercise' has 5, fewer than 30. By type: exercise 5, usual_care 81.",
+         "'exercise' has a few, fewer than 30. By type: exercise a few, usual_care about 80."),
+        ("Minutes in 3, billed units in 2 clinics.", "Minutes in 3, billed units in 2 clinics."),
         ("fewer than 30 episodes of Massage", "fewer than 30 episodes of Massage"),
         ("Type fixed in a window of 14 days; ended before day 14.",
          "Type fixed in a window of 14 days; ended before day 14."),
