@@ -31,6 +31,7 @@ __all__ = ["combinations_table", "component_group", "components_table", "dose_ta
 
 PERIODS: Final = ("window", "episode")
 OTHER: Final = "other"
+UNKNOWN: Final = "unknown"
 NOTHING: Final = "None recorded"
 
 COMPONENT_GROUPS: Final[dict[str, tuple[str, ...]]] = {
@@ -64,9 +65,12 @@ The last takes codes that the catalog does not know.
 
 
 def lineage(name: str) -> tuple[str, ...]:
-    """Return the catalog id of an intervention, then its parents; an unknown code stands alone."""
+    """Return the catalog id of an intervention, then its parents.
+
+    Codes that the catalog does not know are one, not named: they may be whatever somebody typed.
+    """
     known = intervention_aliases().get(name, name)
-    return (known, *ancestors(known)) if known in taxonomy() else (name,)
+    return (known, *ancestors(known)) if known in taxonomy() else (UNKNOWN,)
 
 
 def component_group(name: str) -> str | None:
@@ -180,7 +184,7 @@ def _unit(part: pd.DataFrame) -> tuple[str, str]:
 
 
 def _label(name: str) -> str:
-    return taxonomy()[name].label if name in taxonomy() else name
+    return taxonomy()[name].label if name in taxonomy() else "Codes that the catalog does not know"
 
 
 def _kind(name: str) -> str:

@@ -139,9 +139,8 @@ def _register_codes(opened: Analysed, codes: list[str]) -> list[str]:
 
     names = opened.fetch("select distinct instrument from assessments order by 1")["instrument"]
     known = {str(name): catalog_code(str(name)) for name in names}
-    for name, code in known.items():
-        if code is None:
-            opened.left_out.append((f"Instrument '{name}'", "The catalog does not know it."))
+    if None in known.values():  # not by name: a code may be whatever somebody typed
+        opened.left_out.append(("Other instruments", "The catalog does not know their codes."))
     codes = list(dict.fromkeys([*codes, *sorted(code for code in known.values() if code)]))
     pairs = [(name, codes.index(code)) for name, code in known.items() if code]
     opened.cursor.register("names", pd.DataFrame(pairs, columns=["instrument", "code"]))

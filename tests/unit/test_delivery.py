@@ -84,9 +84,9 @@ def test_units_and_visits_where_minutes_are_not_recorded(
     table = components_table(dataset, records)
     tens = _one(table, intervention="modality.tens", period="episode", exposure="")
     assert (tens.unit, tens["median"]) == ("units", 2.0)
-    local = _one(table, intervention="local.code", period="episode", exposure="")
+    local = _one(table, intervention="unknown", period="episode", exposure="")
     assert (local.unit, local["median"], local.kind, local.label) == (
-        "visits", 4.0, "other", "local.code",
+        "visits", 4.0, "other", "Codes that the catalog does not know",
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_lineage_follows_aliases_and_keeps_unknown_codes() -> None:
         "form.plank", "exercise.strength.core", "exercise.strength", "exercise",
     )  # fmt: skip
     assert lineage("exercise.stretch") == ("exercise.flexibility", "exercise")
-    assert lineage("local.code") == ("local.code",)
+    assert lineage("local.code") == ("unknown",)
 
 
 # ------------------------------------------------------------------------------------ combinations
