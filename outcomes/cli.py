@@ -243,13 +243,14 @@ def _say_problems(problems: list[Problem]) -> None:
 
 def _fail(error: OutcomesError) -> NoReturn:
     typer.echo(f"outcomes: {error}", err=True)
-    details: tuple[object, ...] = ()
+    details: dict[str, str] = {}
     if isinstance(error, SpecError):
-        details = error.faults
+        details = {fault: fault for fault in error.faults}
     elif isinstance(error, RecordsError):
-        details = tuple(f"{problem.severity}: {problem}" for problem in error.problems)
-    for detail in details:
-        typer.echo(f"  {detail}", err=True)
+        details = {str(problem): f"{problem.severity}: {problem}" for problem in error.problems}
+    for said, detail in details.items():
+        if said not in str(error):
+            typer.echo(f"  {detail}", err=True)
     sys.exit(error.exit_code)
 
 

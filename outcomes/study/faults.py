@@ -87,7 +87,7 @@ def fault(error: ErrorDetails, raw: Mapping[str, Any], root: type[BaseModel]) ->
         known = _fields(loc[:-1], root)
         return f"{place(loc, raw)}: is not known here. {suggestion(loc[-1], known)}"
     if error["type"] == "missing":
-        return f"{place(loc, raw)}: is missing. {_description(loc, root)}"
+        return f"{place(loc, raw)}: is missing. {_description(loc, root) or _needed(loc, root)}"
     if error["type"] == "literal_error":
         choices = error.get("ctx", {}).get("expected", "")
         known = [word.strip(" '") for word in choices.replace(" or ", ", ").split(",")]
@@ -98,6 +98,14 @@ def fault(error: ErrorDetails, raw: Mapping[str, Any], root: type[BaseModel]) ->
     where = f"[{loc[0]}]" if error["type"] == "model_type" and len(loc) == 1 else place(loc, raw)
     text = f"{where}: is {_shown(error['input'])}; it {words}. {_description(loc, root)}"
     return text.rstrip()
+
+
+def _needed(loc: Sequence[int | str], root: type[BaseModel]) -> str:
+    """Say what a table that is not there must hold."""
+    model = _model(loc, root)
+    fields = model.model_fields if model else {}
+    names = [repr(field.alias or key) for key, field in fields.items() if field.is_required()]
+    return f"Add the table [{loc[-1]}] with {' and '.join(names)}." if names else ""
 
 
 def _own(error: ErrorDetails, where: str) -> str:
