@@ -6,6 +6,7 @@ that ``--out`` can never delete something that was not ours.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ from outcomes.core.errors import UsageError
 
 def _sibling(target: Path) -> Path:
     """Name of a temporary sibling on the same file system."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}. Name another.") from error
+    return Path(made)
 
 
 @contextmanager
@@ -48,7 +53,15 @@ def replaced_folder(target: Path, *, marker: str = "manifest.json") -> Iterator[
 
 
 def check_replaceable(target: Path, *, marker: str = "manifest.json") -> None:
-    """Refuse a target that is a file, or a folder with something in it that we did not write."""
+    """Refuse a target that cannot be written, is a file, or holds something that is not ours.
+
+    Raises
+    ------
+    UsageError
+    """
+    place = next(above for above in target.parents if above.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise UsageError(f"{target} cannot be written: {place} is no folder to write in.")
     if target.is_file():
         raise UsageError(f"{target} is a file; name a folder for the results.")
     if target.is_dir() and any(target.iterdir()) and not (target / marker).is_file():

@@ -17,6 +17,7 @@ from outcomes.core.atomic import replaced_folder
 from outcomes.core.errors import UsageError
 from outcomes.core.progress import SILENT, Progress
 from outcomes.records import problems_table
+from outcomes.records.codes import is_formula
 from outcomes.report.page import write_page
 from outcomes.report.release import Release, read_release
 
@@ -94,7 +95,14 @@ def _write_release(release: Release, folder: Path) -> None:
     _write_json(release.study, folder / "study.json")
     for name, table in release.tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+        _inert(table).to_csv(folder / "tables" / f"{name}.csv", index=False)
+
+
+def _inert(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before texts that a spreadsheet would run, such as a name from a study."""
+    texts = table.select_dtypes(exclude=["number", "bool", "boolean"])
+    inert = texts.apply(lambda column: column.map(lambda t: f"'{t}" if is_formula(t) else t))
+    return table.assign(**{str(name): inert[name] for name in inert})
 
 
 def _write_json(value: Any, path: Path) -> None:
