@@ -3,10 +3,10 @@
 A rare combination may be one person's. Combinations below what may be shown are pooled as 'other';
 where the pool itself would be too small, the next rarest joins it.
 
-So do rare levels of a category. A level that few people have in all may be one person's, too, and its name may be whatever somebody
-typed: a code that no list knows stands in the tables as it was recorded. Such levels of one
-variable are pooled under one name, in the groups' shares and in their differences alike. The only
-level of a yes-or-no variable keeps its name, which was never anybody's words.
+So do rare levels of a category. A level that few people have in all may be one person's, too, and
+its name may be whatever somebody typed: a code that no list knows stands in the tables as it was
+recorded. Such levels of one variable are pooled under one name, in the groups' shares and in their
+differences alike. The only level of a yes-or-no variable keeps its name: nobody typed it.
 """
 
 from __future__ import annotations
