@@ -90,6 +90,7 @@ def swatch(look: Look) -> str:
 
 
 BAR_LEVELS = 5
+LAST_BAR = 3
 
 
 def bar_shapes() -> list[str]:
@@ -98,7 +99,7 @@ def bar_shapes() -> list[str]:
     for level in range(BAR_LEVELS):
         boxes = "".join(
             f'<rect x="{11 * k + 0.5:g}" y=".5" width="9" height="11" rx="1"'
-            f' class="{"bf" if k < level else "be"}{" bd" if k == 3 else ""}"/>'
+            f' class="{"bf" if k < level else "be bd" if k == LAST_BAR else "be"}"/>'
             for k in range(BAR_LEVELS - 1)
         )
         shapes.append(f'<g id="v{level}">{boxes}</g>')

@@ -171,11 +171,19 @@ def _hue_places(ids: Iterable[str]) -> dict[str, tuple[int, int]]:
     return places
 
 
+SHORT: Final = 19
+_KINDS: Final = frozenset({"care", "group", "program", "programme", "therapy", "treatment"})
+"""Last words that a short name can do without."""
+
+
 def short_name(name: str) -> str:
-    """Return a name short enough for an axis: long words of a known shape are cut."""
+    """Return a name short enough for an axis: first without its last word, then cut."""
     short = name.replace("Manual therapy", "Manual").replace(" and other ", ", ")
     short = short.replace("Education and posture", "Education, posture")
-    return short if len(short) <= 19 else f"{short[:18].rstrip()}…"
+    head, _, last = short.rpartition(" ")
+    if len(short) > SHORT and head and last.lower() in _KINDS:
+        short = head
+    return short if len(short) <= SHORT else f"{short[: SHORT - 1].rstrip()}…"
 
 
 # ------------------------------------------------------------------------------------- markers

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 176
+WEEK_ROOM = 30
+"""Percent of a small axis that the words of the chosen week need on either side."""
 GHOSTS = 7
 """Types up to which the others are drawn behind a panel."""
 
@@ -249,7 +251,7 @@ def _beside(line: Timeline, visit: str) -> list[int]:
     if visit not in line.labels:
         return []
     at = line.percent(line.labels.index(visit))
-    return [k for k in range(len(line.labels)) if 0 < abs(line.percent(k) - at) < 24]
+    return [k for k in range(len(line.labels)) if 0 < abs(line.percent(k) - at) < WEEK_ROOM]
 
 
 def _mini_ends(course: Course, pair: Mapping[str, Sequence[Value]], height: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup
 
@@ -14,6 +15,9 @@ from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Context
 from outcomes.report.courses import outcome_course
 from outcomes.results.wording import number
+
+LETTER: Final = 6.8
+"""Width of a letter of a small label in pixels, in a wide typeface."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +43,7 @@ class Card:
     word: str
     reason: str
     mini: Markup
+    end: int
     strip: tuple[StripRow, ...]
     axis: Markup
     visit: str
@@ -55,7 +60,7 @@ def _card(context: Context, contrast: Contrast) -> Card:
     outcome = contrast.outcome
     places = outcome.words.decimals
     course = outcome_course(context, outcome.id)
-    mini = ""
+    mini, names = "", (study.looks[e].short for e in (contrast.exposure, contrast.reference))
     if course is not None and all(
         course.points(e) for e in (contrast.exposure, contrast.reference)
     ):
@@ -71,6 +76,7 @@ def _card(context: Context, contrast: Contrast) -> Card:
         word=contrast.verdict.word,
         reason=context.narrative.reason(contrast),
         mini=Markup(mini),
+        end=round(LETTER * (max(len(name) for name in names) + len("99.9 ")) + 12),
         strip=_strip(context, contrast, rows, scale),
         axis=Markup(axis_picture(scale, end=f"{outcome.better} →")),
         visit=study.visits[contrast.visit].phrase,

@@ -11,7 +11,8 @@ from outcomes.figures.codelivery import Combination, codelivery_picture, compone
 from outcomes.figures.svg import SMALL, Estimate, Scale, row_picture
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, value_cell
-from outcomes.results.wording import count, interval, percent, value_text
+from outcomes.report.study import unit_words
+from outcomes.results.wording import capitalised, count, decimals_of, interval, percent
 
 MOST = 12
 OTHER = "other"
@@ -21,30 +22,41 @@ NOTHING = "None recorded"
 # --------------------------------------------------------------------------------- co-delivery
 @dataclass(frozen=True, kw_only=True)
 class CoDelivery:
-    """The picture of combinations, the names beside it, and the same as bars for a phone."""
+    """The picture of combinations, the names beside it, and the same as bars for a phone.
+
+    Rarer combinations are counted in ``rest`` and not drawn: a bar that pools hundreds of them
+    would dwarf every one that is named.
+    """
 
     picture: Markup
     names: tuple[str, ...]
-    rows: tuple[tuple[str, str, float, bool], ...]
+    rows: tuple[tuple[str, str, float], ...]
+    rest: str
     hidden: bool
+
+    @property
+    def sub(self) -> str:
+        """What is drawn, and how much is not."""
+        named = "Each column is one exact combination; joined dots show what is in it."
+        return f"{named} The number on the bar counts episodes.{self.rest}"
 
 
 def build_codelivery(context: Context) -> CoDelivery | None:
     """Return the commonest combinations; the rest are pooled."""
     table = context.release.table("combinations")
     shown = [_combination(r) for r in table.to_dict("records") if as_number(r["n_episodes"])]
-    if not shown:
-        return None
     named = [c for c in shown if not c.pooled]
-    pooled = sum(c.n for c in shown if c.pooled) + sum(c.n for c in named[MOST:])
     kept = named[:MOST]
-    if pooled:
-        kept = [*kept, Combination(name="All other combinations", parts=(), n=pooled, pooled=True)]
+    if not any(c.parts for c in kept):
+        return None
+    pooled = sum(c.n for c in shown if c.pooled) + sum(c.n for c in named[MOST:])
+    rest = f" Another {count(pooled)} episodes had rarer combinations, not drawn." if pooled else ""
     tallest = max(c.n for c in kept)
     return CoDelivery(
         picture=Markup(codelivery_picture(kept)),
         names=tuple(component_order(kept)),
-        rows=tuple((c.name, count(c.n), round(100 * c.n / tallest, 1), c.pooled) for c in kept),
+        rows=tuple((c.name, count(c.n), round(100 * c.n / tallest, 1)) for c in kept),
+        rest=rest,
         hidden=bool(table["suppressed"].any()),
     )
 
@@ -74,9 +86,10 @@ class ComponentRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentGroup:
-    """The components under one top group."""
+    """One top group: the rows that sum it up, and the components under them."""
 
     name: str
+    tops: tuple[ComponentRow, ...]
     rows: tuple[ComponentRow, ...]
 
 
@@ -100,10 +113,16 @@ def build_components(context: Context, period: str = "window") -> list[Component
             label=first["label"], depth=str(name).count("."), cells=cells, amount=amount
         )
         groups.setdefault(str(first["kind"]), []).append(row)
-    return [
-        ComponentGroup(name=kind.replace("_", " ").capitalize(), rows=tuple(rows))
-        for kind, rows in groups.items()
-    ]
+    return [_group(kind, rows) for kind, rows in groups.items()]
+
+
+def _group(kind: str, rows: list[ComponentRow]) -> ComponentGroup:
+    """Part the rows of a group: those highest in the taxonomy sum it up."""
+    highest = min(row.depth for row in rows)
+    tops = tuple(row for row in rows if row.depth == highest)
+    name = tops[0].label if len(tops) == 1 else capitalised(kind.replace("_", " "))
+    below = tuple(row for row in rows if row.depth > highest)
+    return ComponentGroup(name=name, tops=tops, rows=below)
 
 
 def _share_cell(row: dict[Any, Any]) -> Cell:
@@ -135,9 +154,16 @@ def build_dose(context: Context) -> list[DoseRow]:
             _dose_cell(context, e, records[e], scale) if e in records else (e, Cell(), "", Markup())
             for e in context.study.exposures
         )
-        unit = first["unit"] if first["unit"] not in ("share", "sessions") else ""
-        rows.append(DoseRow(label=first["label"], unit=unit, cells=cells))
+        rows.append(DoseRow(label=first["label"], unit=_dose_unit(first), cells=cells))
     return rows
+
+
+def _dose_unit(row: dict[Any, Any]) -> str:
+    """Return the unit of a measure, empty where its name says it."""
+    unit = unit_words(str(row["unit"]))
+    known = str(row["label"]).lower().split()
+    said = row["unit"] in ("share", "sessions") or all(word in known for word in unit.split())
+    return "" if said else unit
 
 
 def _dose_cell(
@@ -150,7 +176,7 @@ def _dose_cell(
     at = Estimate(estimate=middle, low=low, high=high)
     drawn = row_picture(context.study.looks[exposure], at, scale, size=SMALL, caps=False)
     if row["unit"] == "share":
-        words = f"{value_text(low, 'share', '')} to {value_text(high, 'share', '')}"
+        words = f"{percent(low)} to {percent(high)}" if low < high else ""
     else:
-        words = interval(low, high, 0 if row["unit"] in ("sessions", "weeks", "min") else 1)
+        words = interval(low, high, decimals_of(str(row["unit"])))
     return exposure, cell, words, Markup(drawn)

@@ -102,7 +102,8 @@ def checks_title(contrast: Contrast) -> str:
     if not verdict.n_checks or verdict.n_checks < 2:
         return "The main result was analysed in one way only"
     if verdict.agree == verdict.n_checks:
-        return f"The main result stands in all {counted(verdict.n_checks)} analyses"
+        every = "both" if verdict.n_checks == 2 else f"all {counted(verdict.n_checks)}"
+        return f"The main result stands in {every} analyses"
     agree = capitalised(counted(verdict.agree or 0))
     return f"{agree} of {counted(verdict.n_checks)} analyses agree on the main result"
 

@@ -7,6 +7,7 @@ estimate changes its sign and the limits change places. Verdicts come from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,11 @@ class Contrast:
     def amount(self) -> str:
         """The difference in words."""
         return amount(self.row.estimate, self.outcome.words)
+
+    @property
+    def plain_amount(self) -> str:
+        """The difference in words without the bracket of its unit, to stand before a bracket."""
+        return re.sub(r" \([^)]*\)", "", self.amount)
 
     @property
     def interval(self) -> str:

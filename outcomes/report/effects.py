@@ -15,7 +15,7 @@ from outcomes.report.context import Cell, Context, Grid
 from outcomes.report.courses import outcome_course
 from outcomes.report.narrative import noun
 from outcomes.report.responders import Responders, build_responders
-from outcomes.report.study import Outcome
+from outcomes.report.study import Outcome, source_words
 from outcomes.results.wording import (
     capitalised,
     count,
@@ -88,6 +88,7 @@ class Effect:
     means: Grid
     forest: tuple[ForestLine, ...]
     axis: Markup
+    sparse_axis: Markup
     ends: Markup
     margin_note: str
     thresholds: tuple[str, ...]
@@ -132,6 +133,7 @@ def build_effect(context: Context, outcome: str) -> Effect:
         means=_means(context, outcome),
         forest=_forest(context, outcome, scale),
         axis=Markup(axis_picture(scale)),
+        sparse_axis=Markup(axis_picture(_sparse(scale))),
         ends=Markup(ends_picture(scale, about.worse, about.better)),
         margin_note=narrative.margin_note(about),
         thresholds=tuple(_threshold(about, t) for t in about.thresholds if t.get("value")),
@@ -171,7 +173,7 @@ def _panel_sub(context: Context, outcome: str, exposure: str) -> str:
     contrast = context.comparisons.get(outcome, exposure)
     if not contrast.verdict.shown:
         return contrast.verdict.word
-    return f"{contrast.amount} ({contrast.size_interval})"
+    return f"{contrast.plain_amount} ({contrast.size_interval})"
 
 
 def forest_scale(context: Context, outcome: str) -> Scale:
@@ -186,6 +188,13 @@ def forest_scale(context: Context, outcome: str) -> Scale:
                 if row.verdict.shown and row.row.low is not None and row.row.high is not None:
                     intervals.append((row.row.low, row.row.high))
     return build_scale(intervals, study.outcomes[outcome].margin)
+
+
+def _sparse(scale: Scale) -> Scale:
+    """Return the axis with the labels that a narrow column holds: zero and every other tick."""
+    step = 1 if len(scale.ticks) < 4 else 2
+    zero = scale.ticks.index(0.0) if 0.0 in scale.ticks else 0
+    return Scale(low=scale.low, high=scale.high, ticks=scale.ticks[zero % step :: step])
 
 
 def _means(context: Context, outcome: str) -> Grid:
@@ -237,10 +246,10 @@ def n_text(contrast: Contrast) -> str:
 
 def _threshold(outcome: Outcome, mark: object) -> str:
     assert isinstance(mark, dict)
-    source = f" ({mark['source']})" if mark.get("source") else ""
     value = number(float(mark["value"]), 0 if float(mark["value"]).is_integer() else 1)
-    name = in_sentence(str(mark.get("name") or "change one person tends to notice"))
-    return f"{value} {outcome.unit}: {name}{source}"
+    name = in_sentence(str(mark.get("name") or "").removesuffix(", one person"))
+    about = "; ".join(part for part in (name, source_words(str(mark.get("source") or ""))) if part)
+    return f"{value} {outcome.unit} ({about})" if about else f"{value} {outcome.unit}"
 
 
 def _visit_lines(context: Context, outcome: str) -> list[VisitLine]:

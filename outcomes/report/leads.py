@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import Context
 from outcomes.report.people import n_analysed
 from outcomes.report.study import Study
-from outcomes.results.wording import capitalised, count, percent
+from outcomes.results.wording import capitalised, count, in_sentence, listed, percent
 
 _TITLES: Final = {
     "estimand": "What is estimated",
@@ -39,13 +40,14 @@ def care_lead(context: Context) -> str:
         named = "A type is named by what each person was assigned to."
     table = context.release.table("combinations")
     known = table[table["n_episodes"].notna() & table["combination"].ne("other")]
-    several = float(known.loc[known["size"].gt(1), "n_episodes"].sum())
-    total = float(known["n_episodes"].sum())
+    some = known[known["size"].gt(0)]
+    total = float(some["n_episodes"].sum())
     if not total:
         return named
+    several = float(some.loc[some["size"].gt(1), "n_episodes"].sum()) / total
     return (
-        f"{named} Of the episodes with a combination listed below, {percent(several / total)} had"
-        " more than one kind of component."
+        f"{named} Of the episodes whose combination is shown, {percent(several)} had more than"
+        " one kind of component."
     )
 
 
@@ -55,8 +57,58 @@ def paragraphs(study: Study) -> list[tuple[str, str]]:
     return [(_TITLES.get(k, capitalised(k.replace("_", " "))), text) for k, text in raw.items()]
 
 
-def can_say(study: Study) -> list[str]:
+def data_notes(study: Study) -> list[str]:
+    """Return what is to be known about the records."""
+    return [_named(study, note) for about, note in _notes(study) if not about]
+
+
+def analysis_notes(study: Study) -> list[str]:
+    """Return what is to be known about the analyses; what holds for several is said once."""
+    found: dict[str, list[str]] = {}
+    for about, note in _notes(study):
+        if about:
+            found.setdefault(_named(study, note), []).append(study.outcomes[about].name)
+    return [f"{listed(names)}: {in_sentence(note)}" for note, names in found.items()]
+
+
+def _notes(study: Study) -> list[tuple[str, str]]:
+    """Return each note with the outcome that it begins with, if any."""
+    split = []
+    for note in study.raw.get("notes") or []:
+        head, _, rest = str(note).partition(": ")
+        split.append((head, rest) if head in study.outcomes else ("", str(note)))
+    return split
+
+
+def _named(study: Study, note: str) -> str:
+    """Return a note with the names of types in the place of their ids."""
+    ids = sorted((e for e in study.exposures if len(e) > 2), key=len, reverse=True)
+    pattern = "|".join(re.escape(e) for e in ids)
+    return re.sub(rf"(?<![\w+])(?:{pattern})(?![\w+])", lambda m: study.phrase(m[0]), note)
+
+
+_ABSENT: Final = {
+    "pain": ("Pain", "The study has no pain score, so nothing can be said about pain."),
+    "mobility": (
+        "Mobility",
+        "The study has no score of mobility or disability, so nothing can be said about them.",
+    ),
+    "medication": (
+        "Medication",
+        "The study has no record of medicines, so nothing can be said about them.",
+    ),
+}
+
+
+def absent_outcomes(study: Study) -> list[tuple[str, str, str]]:
+    """Return the main outcomes that the study does not have: role, heading and a sentence."""
+    roles = {outcome.role for outcome in study.outcomes.values()}
+    return [(role, *words) for role, words in _ABSENT.items() if role not in roles]
+
+
+def can_say(context: Context) -> list[str]:
     """Return what a page of this study can carry."""
+    study = context.study
     first = (
         "How much better or worse people fared where chance decided who had which type."
         if study.randomised
@@ -65,8 +117,18 @@ def can_say(study: Study) -> list[str]:
     return [
         first,
         "How precise that is, and whether it holds when the sums are done in other ways.",
-        "What was delivered, to whom, and what harm was recorded.",
+        _recorded(context),
     ]
+
+
+def _recorded(context: Context) -> str:
+    """Say what the records hold beside outcomes."""
+    care, harm = (len(context.release.table(name)) for name in ("components", "harms"))
+    if care and harm:
+        return "What was delivered, to whom, and what harm was recorded."
+    if care:
+        return "What was delivered, and to whom."
+    return "Who was studied, and who was still measured."
 
 
 def cannot_say(context: Context) -> list[str]:
@@ -98,6 +160,6 @@ def _unseen(context: Context) -> str:
     if last is None or share is None or share >= 1:
         return ""
     return (
-        f"How those fared who were not measured. At {study.visits[last].phrase} that is"
-        f" {percent(1 - share)} of them."
+        f"How those fared who were not measured: {percent(1 - share)} of them"
+        f" {study.visits[last].at}."
     )

@@ -11,12 +11,14 @@ from outcomes.report.context import HIDDEN, Cell, Context, Grid
 from outcomes.report.courses import share_course
 from outcomes.report.effects import Panels, build_panels
 from outcomes.report.responders import BESIDE
-from outcomes.results.wording import estimate_text, percent
+from outcomes.results.wording import counted, estimate_text, listed, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OPIOID: Final = "opioid"
+NARROW: Final = 0.15
+"""Share of a bar under which the word ``hidden`` does not fit; the hatch stands alone."""
 CHANGES: Final = {
     "stopped": "stopped",
     "halved": "cut by half or more",
@@ -170,16 +172,17 @@ def _bar(
     known = {c: s for c, s in shares.items() if s is not None}
     if not known:
         return ChangeBar(exposure=exposure, parts=(), reason=hidden, cells=cells)
+    missing = [CHANGES[c] for c in codes if c not in known]
+    total = max(1.0, sum(known.values())) if missing else sum(known.values())
     parts = [
-        Part(width=round(100 * s, 1), label=percent(s), css=c, words=CHANGES[c])
+        Part(width=round(100 * s / total, 1), label=percent(s), css=c, words=CHANGES[c])
         for c, s in known.items()
     ]
-    rest = 1 - sum(known.values())
-    missing = [CHANGES[c] for c in codes if c not in known]
+    rest = total - sum(known.values())
     if missing and rest > 0:
-        words = f"{percent(rest)} in the {'two ' if len(missing) == 2 else ''}together"
-        label = words if len(missing) > 1 else "hidden"
+        several = f"{percent(rest)} in the {counted(len(missing))} together"
+        label = several if len(missing) > 1 else "hidden" if rest > NARROW else ""
         parts.append(
-            Part(width=round(100 * rest, 1), label=label, css="hat", words=" and ".join(missing))
+            Part(width=round(100 * rest / total, 1), label=label, css="hat", words=listed(missing))
         )
     return ChangeBar(exposure=exposure, parts=tuple(parts), reason="", cells=cells)

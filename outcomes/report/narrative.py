@@ -70,7 +70,7 @@ class Narrative:
         worse = listed([o.worse for o in found.get("worse", [])])
         if not better and not worse:
             return []
-        than = f"than {self.study.phrase(self.study.reference)} by {self._visit()}"
+        than = f"than {self.study.phrase(self.study.reference)} {self._by()}"
         both = f"{better}, but with {worse}" if better and worse else better or worse
         comma = "," if better and worse else ""
         return [f"{self.study.name(self.study.primary_exposure)} {self.verb} {both}{comma} {than}"]
@@ -82,7 +82,7 @@ class Narrative:
         same = listed([noun(o) for o in found.get("same", [])])
         if same:
             first = not found.get("better") and not found.get("worse")
-            who = f"between {exposure} and {reference} by {self._visit()}" if first else ""
+            who = f"between {exposure} and {reference} {self._by()}" if first else ""
             clauses.append(f"little or no difference in {same} {who}".rstrip())
         unsure = listed([noun(o) for o in found.get("uncertain", [])])
         if unsure:
@@ -96,8 +96,8 @@ class Narrative:
             clauses.append(f"no difference in {hidden} can be shown")
         return clauses
 
-    def _visit(self) -> str:
-        return self.study.visits[self.study.primary_visit].phrase
+    def _by(self) -> str:
+        return self.study.visits[self.study.primary_visit].by
 
     def dek(self) -> list[str]:
         """Return the sentences under the headline."""
@@ -113,7 +113,7 @@ class Narrative:
             return ""
         start = number(self.means.starts[outcome.id], outcome.words.decimals)
         end = number(reference, outcome.words.decimals)
-        course = f"average {noun(outcome)} went from {start} to {end} by {self._visit()}"
+        course = f"average {noun(outcome)} went from {start} to {end} {self._by()}"
         name = self.study.phrase(self.study.reference)
         if all(g > 0 for g in known):
             return f"Every group got better, {name} included: its {course}."
@@ -148,13 +148,14 @@ class Narrative:
     def meta(self, n_episodes: float | None) -> str:
         """Return the line about size, follow-up and the declared comparison."""
         s = self.study
-        last = list(s.visits.values())[-1].phrase
+        last = list(s.visits.values())[-1]
+        until = f"followed to {last.phrase}" if last.at != last.phrase else f"measured {last.at}"
         size = "" if n_episodes is None else f"{count(n_episodes)} episodes of care, "
         outcome = noun(s.outcomes[s.primary_outcome])
         return (
-            f"{capitalised(f'{size}followed to {last}')}. Main comparison fixed in advance: "
-            f"{s.phrase(s.primary_exposure)} against {s.phrase(s.reference)}, {outcome} at "
-            f"{self._visit()}."
+            f"{capitalised(f'{size}{until}')}. Main comparison fixed in advance: "
+            f"{s.phrase(s.primary_exposure)} against {s.phrase(s.reference)}, {outcome} "
+            f"{s.visits[s.primary_visit].at}."
         )
 
     # ------------------------------------------------------------------------- one outcome
@@ -162,14 +163,15 @@ class Narrative:
         """Return the title of an outcome's section: what was found, by rule."""
         s = self.study
         about = s.outcomes[outcome]
-        than = f"than {s.phrase(reference)} at {s.visits[visit].phrase}"
+        when = s.visits[visit].at
+        than = f"than {s.phrase(reference)} {when}"
         others = [e for e in s.exposures if e != reference]
         made = [self.comparisons.get(outcome, e, reference, visit) for e in others]
         shown = [c for c in made if c.verdict.shown]
         if not shown:
             if any(c.verdict.code == "not_measured" for c in made):
-                return f"{about.name} was not measured at {s.visits[visit].phrase}"
-            return f"{about.name} at {s.visits[visit].phrase}: no difference can be shown"
+                return f"{about.name} was not measured {when}"
+            return f"{about.name} {when}: no difference can be shown"
         better = [c for c in shown if c.verdict.code == "better"]
         worse = [c for c in shown if c.verdict.code == "worse"]
         if not better and not worse:
@@ -179,7 +181,9 @@ class Narrative:
             return f"{s.name(shown[0].exposure)} {self.verb} {words} {than}"
         groups = ((better, about.better), (worse, about.worse))
         parts = [(capitalised(counted(len(g))), words) for g, words in groups if g]
-        first = f"{parts[0][0]} of {counted(len(shown))} types {self.verb} {parts[0][1]} {than}"
+        both = len(shown) == 2 and len(parts) == 1 and parts[0][0] == "Two"
+        who = "Both types" if both else f"{parts[0][0]} of {counted(len(shown))} types"
+        first = f"{who} {self.verb} {parts[0][1]} {than}"
         return (
             first
             if len(parts) == 1
@@ -189,12 +193,12 @@ class Narrative:
     def _flat_title(
         self, about: Outcome, shown: Sequence[Contrast], reference: str, visit: str
     ) -> str:
-        other, when = self.study.phrase(reference), self.study.visits[visit].phrase
+        other, when = self.study.phrase(reference), self.study.visits[visit].at
         if all(c.verdict.code == "same" for c in shown):
-            return f"Little or no difference in {noun(about)} from {other} at {when}"
+            return f"Little or no difference in {noun(about)} from {other} {when}"
         if len(shown) == 1:
-            return f"Too uncertain to say whether {noun(about)} differed from {other} at {when}"
-        return f"No type stood clearly apart from {other} on {noun(about)} at {when}"
+            return f"Too uncertain to say whether {noun(about)} differed from {other} {when}"
+        return f"No type stood clearly apart from {other} on {noun(about)} {when}"
 
     def shared(self, outcome: str, visit: str) -> list[str]:
         """Return the sentences on the change that all groups share."""
@@ -210,9 +214,9 @@ class Narrative:
             if len(means) > 1
             else f"at {number(next(iter(means.values())), d)}"
         )
-        when = self.study.visits[visit].phrase
+        when = self.study.visits[visit].at
         begun = f"Every group started from an average of {number(start, d)}"
-        return [f"{begun} and stood {spread} at {when}.", _shared_part(gains)]
+        return [f"{begun} and stood {spread} {when}.", _shared_part(gains)]
 
     def templates(self) -> dict[Code, str]:
         """Return the sentence on a difference for each verdict; names are filled in later."""
@@ -234,7 +238,7 @@ class Narrative:
         return self.templates()[contrast.verdict.code].format(
             exposure=self.study.phrase(contrast.exposure),
             reference=self.study.phrase(contrast.reference),
-            amount=contrast.amount,
+            amount=contrast.plain_amount,
             interval=contrast.size_interval,
             reason=self.reason(contrast),
         )
@@ -251,8 +255,10 @@ class Narrative:
             return "No smallest difference worth having was declared."
         size = number(outcome.margin, outcome.words.decimals)
         unit = unit_after(outcome.margin, outcome.unit, outcome.words.decimals)
+        why = f" {capitalised(outcome.margin_source)}." if outcome.margin_source else ""
         return (
             f"Shaded: {size} {unit} either way, inside which a difference counts as little or none."
+            f"{why}"
         )
 
 

@@ -30,11 +30,21 @@ from outcomes.report.care import build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, comparison_words, gate_words
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
-from outcomes.report.leads import can_say, cannot_say, care_lead, flow_lead, paragraphs
+from outcomes.report.leads import (
+    absent_outcomes,
+    analysis_notes,
+    can_say,
+    cannot_say,
+    care_lead,
+    data_notes,
+    flow_lead,
+    paragraphs,
+)
 from outcomes.report.medicines import build_changes, build_use
 from outcomes.report.people import build_baseline, build_completeness, build_flow, n_analysed
 from outcomes.report.safety import build_described, build_harms
 from outcomes.report.script import script_data, to_json
+from outcomes.report.study import source_words
 from outcomes.report.tokens import style_tokens
 from outcomes.results.wording import MINUS, capitalised, count, in_sentence
 
@@ -132,7 +142,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
             )
         ),
         "narrative": context.narrative,
-        "can_say": can_say(context.study),
+        "can_say": can_say(context),
         "cannot_say": cannot_say(context),
         "swatch": context.swatch,
         "cards": build_cards(context),
@@ -169,6 +179,9 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "flow_lead": flow_lead(context),
         "care_lead": care_lead(context),
         "paragraphs": paragraphs(context.study),
+        "data_notes": data_notes(context.study),
+        "analysis_notes": analysis_notes(context.study),
+        "absent": absent_outcomes(context.study),
         "minus": MINUS,
     }
 
@@ -279,4 +292,5 @@ def _environment() -> jinja2.Environment:
     environment.filters["capitalised"] = capitalised
     environment.filters["count"] = count
     environment.filters["in_sentence"] = in_sentence
+    environment.filters["sources"] = source_words
     return environment

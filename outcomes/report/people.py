@@ -11,13 +11,15 @@ from markupsafe import Markup
 from outcomes.figures.svg import Scale, dot
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
-from outcomes.results.wording import capitalised, number, percent
+from outcomes.report.study import unit_words
+from outcomes.results.wording import capitalised, in_sentence, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LIMIT = 0.1
 FLOOR_CHECK = "follow_up"
+BASELINE = "baseline_"
 
 
 # ------------------------------------------------------------------------------------------ flow
@@ -31,13 +33,13 @@ class Step:
 
 
 def build_flow(context: Context) -> list[Step]:
-    """Return the boxes of the flow diagram in order."""
+    """Return the boxes of the flow diagram in order; a reason that nobody had is left out."""
     steps: list[Step] = []
     for row in context.release.table("flow").sort_values("order").to_dict("records"):
         cell = count_cell(row, "n_episodes")
         if row["kind"] == "kept" or not steps:
             steps.append(Step(label=row["label"], count=cell))
-        else:
+        elif cell.value != 0:
             steps[-1].reasons.append((row["label"], cell))
     return steps
 
@@ -69,6 +71,7 @@ class Baseline:
     """The baseline table with what balance it shows."""
 
     rows: tuple[BaselineRow, ...]
+    constant: tuple[str, ...]
     sizes: tuple[tuple[str, Cell], ...]
     weighted: bool
     largest: tuple[str, str]
@@ -96,17 +99,48 @@ def build_baseline(context: Context) -> Baseline | None:
     weighted = any(after is not None for _, after, _ in smd.values())
     top = max([abs(b) for b, _, _ in smd.values() if b is not None] + [3 * LIMIT])
     scale = Scale(low=0.0, high=1.05 * top)
-    rows = tuple(_baseline_rows(context, table, smd, scale))
+    rows = tuple(_baseline_rows(context, _telling(table), smd, scale))
     found = max(smd.values(), key=lambda v: abs(v[0] or 0.0), default=(None, None, ""))
     after = max((abs(a) for _, a, _ in smd.values() if a is not None), default=None)
     return Baseline(
         rows=rows,
+        constant=tuple(_constant(table)),
         sizes=_sizes(context),
         weighted=weighted,
         largest=(number(abs(found[0]), 2) if found[0] is not None else "", found[2]),
         largest_after="" if after is None else number(after, 2),
         axis_high=top,
     )
+
+
+def _telling(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows worth a line, the outcomes at time zero first.
+
+    What everybody shares is said in a sentence. Of two levels one says it all.
+    """
+    everyone = table[table["exposure"].eq("")]
+    shared = set(everyone.loc[_same(everyone), "variable"])
+    levels = everyone.groupby("variable", sort=False)["level"].unique()
+    second = {(variable, found[1]) for variable, found in levels.items() if len(found) == 2}
+    keys = zip(table["variable"], table["level"], strict=True)
+    rows = table[[key[0] not in shared and key not in second for key in keys]]
+    late = ~rows["variable"].str.startswith(BASELINE)
+    return rows.iloc[late.to_numpy().argsort(kind="stable")]
+
+
+def _same(everyone: pd.DataFrame) -> pd.Series[bool]:
+    return everyone["statistic"].eq("share") & everyone["estimate"].isin([0.0, 1.0])
+
+
+def _constant(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what everybody or nobody had, such as ``body region: low back``."""
+    everyone = table[table["exposure"].eq("")]
+    for row in everyone[_same(everyone)].to_dict("records"):
+        level = str(row["level"])
+        name = in_sentence(str(row["label"]))
+        said = name if level in ("", "yes") else f"{name}: {level.replace('_', ' ')}"
+        if row["estimate"] == 1 or level in ("", "yes"):
+            yield said if row["estimate"] == 1 else f"no {said.removeprefix('any ')}"
 
 
 def _sizes(context: Context) -> tuple[tuple[str, Cell], ...]:
@@ -122,7 +156,7 @@ def _largest_smd(context: Context) -> dict[tuple[str, str], tuple[float | None, 
         key = (row["variable"], row["level"])
         before, after = as_number(row["smd"]), as_number(row["smd_weighted"])
         old = found.get(key, (None, None, ""))
-        name = f"{row['label']}, {context.study.phrase(row['exposure'])}"
+        name = f"{in_sentence(str(row['label']))}, {context.study.phrase(row['exposure'])}"
         larger = before is not None and abs(before) > abs(old[0] or 0.0)
         found[key] = (
             abs(before) if larger and before is not None else old[0],
@@ -149,7 +183,7 @@ def _baseline_rows(
         name = first["label"] if yes else capitalised(str(level).replace("_", " "))
         yield BaselineRow(
             label=name if yes else f"{first['label']}: {name.lower()}",
-            unit=first["unit"],
+            unit=unit_words(first["unit"]),
             cells=cells,
             sub=not yes,
             before=before,

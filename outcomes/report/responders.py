@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 BESIDE = ("observed-only", "missing-is-failure")
 """Methods that stand beside the main one, never in its place."""
 PERCENT = ("percent", "%")
+WIDEST = 0.95
+"""An interval wider than this holds almost every share: nearly all, or nearly nobody, improved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,9 @@ class Responders:
 
     keys: tuple[Key, ...]
     chosen: int
+    worse: int | None
     lines: tuple[ShareLine, ...]
+    worse_lines: tuple[ShareLine, ...]
     axis: Markup
     curve: bool
     shares: dict[tuple[str, int, str], Share]
@@ -62,19 +66,25 @@ def build_responders(context: Context, outcome: str) -> Responders | None:
     keys = _keys(context, outcome, table)
     shares = _shares(context, table, keys)
     chosen = _declared(context, outcome, keys)
-    lines = tuple(
-        _line(context, e, shares.get((context.study.primary_visit, chosen, e)))
-        for e in context.study.exposures
-    )
+    worse = _worse(keys, keys[chosen].threshold)
     return Responders(
         keys=keys,
         chosen=chosen,
-        lines=lines,
+        worse=worse,
+        lines=_lines(context, shares, chosen),
+        worse_lines=() if worse is None else _lines(context, shares, worse),
         axis=Markup(axis_picture(SHARES, share=True)),
         curve=sum(k.code == "" and k.threshold is not None for k in keys) >= CURVE_FROM,
         shares=shares,
         table=tuple((key.label, _cells(context, shares, place)) for place, key in enumerate(keys)),
     )
+
+
+def _lines(
+    context: Context, shares: dict[tuple[str, int, str], Share], place: int
+) -> tuple[ShareLine, ...]:
+    visit = context.study.primary_visit
+    return tuple(_line(context, e, shares.get((visit, place, e))) for e in context.study.exposures)
 
 
 def _cells(
@@ -136,12 +146,21 @@ def _declared(context: Context, outcome: str, keys: tuple[Key, ...]) -> int:
     return positive[0] if positive else 0
 
 
+def _worse(keys: tuple[Key, ...], threshold: float | None) -> int | None:
+    """Return the question about getting worse: its own, or the mirror of the declared one."""
+    for place, key in enumerate(keys):
+        mirrored = not key.code and threshold and key.threshold == -threshold
+        if key.code.endswith("worse") or mirrored:
+            return place
+    return None
+
+
 def _shares(
     context: Context, table: pd.DataFrame, keys: tuple[Key, ...]
 ) -> dict[tuple[str, int, str], Share]:
     places = {(k.code, k.threshold): p for p, k in enumerate(keys)}
     shares = {}
-    hidden = context.study.hidden_text
+    hidden = "hidden"
     for record in table.to_dict("records"):
         row = read_row(record, hidden)
         place = places[_code(record), as_number(record["threshold"])]
@@ -152,6 +171,8 @@ def _shares(
 def _share(row: Row) -> Share:
     if row.estimate is None or row.low is None or row.high is None:
         return Share(estimate=None, low=None, high=None, text=row.reason)
+    if row.high - row.low > WIDEST:
+        return Share(estimate=None, low=None, high=None, text="too few to say")
     words = estimate_text(100 * row.estimate, 100 * row.low, 100 * row.high, 0)
     return Share(estimate=row.estimate, low=row.low, high=row.high, text=words)
 

@@ -18,13 +18,15 @@ from outcomes.figures.svg import (
 from outcomes.figures.theme import nice_ticks
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
-from outcomes.results.wording import capitalised, count, estimate_text
+from outcomes.report.study import unit_words
+from outcomes.results.wording import capitalised, count, estimate_text, interval, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST = 3
 BASELINE = "baseline"
+ANY = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +56,30 @@ class HarmPanel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmRow:
-    """One row of the table of all harms."""
+class RateCell:
+    """One rate of the table of all harms, with the counts it was made from."""
 
-    exposure: str
-    severity: str
+    rate: Cell
+    interval: str
     events: Cell
     episodes: Cell
-    denominator: Cell
-    rate: Cell
 
 
 @dataclass(frozen=True, kw_only=True)
-class HarmEvent:
-    """One event with the rows of all types and grades."""
+class HarmRow:
+    """One event of one severity: a cell a type, and all types together at the end."""
 
     label: str
+    sub: bool
+    cells: tuple[RateCell, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HarmTable:
+    """All events that are counted against the same thing, such as sessions."""
+
     unit: str
+    counted_in: tuple[Cell, ...]
     rows: tuple[HarmRow, ...]
 
 
@@ -79,7 +88,7 @@ class Harms:
     """Panels of the commonest events, the table of all, and one sentence on serious events."""
 
     panels: tuple[HarmPanel, ...]
-    events: tuple[HarmEvent, ...]
+    tables: tuple[HarmTable, ...]
     serious: str
 
 
@@ -88,19 +97,49 @@ def build_harms(context: Context) -> Harms | None:
     table = context.release.table("harms")
     if table.empty:
         return None
-    anywhere = table[table["severity"].eq("any")]
+    anywhere = table[table["severity"].eq(ANY)]
     events = list(dict.fromkeys(anywhere["event"]))
     shown = [e for e in events if anywhere.loc[anywhere["event"].eq(e), "rate"].notna().any()]
     typed = [e for e in shown if _typed(anywhere, e)] or shown
     panels = tuple(_panel(context, anywhere[anywhere["event"].eq(e)]) for e in typed[:MOST])
-    listed = tuple(_event(part) for _, part in table.groupby(["event", "rate_unit"], sort=False))
-    return Harms(panels=panels, events=listed, serious=_serious(anywhere))
+    tables = tuple(
+        _harm_table(context, str(unit), part)
+        for unit, part in table.groupby("rate_unit", sort=False)
+    )
+    return Harms(panels=panels, tables=tables, serious=_serious(anywhere))
 
 
-def _event(table: pd.DataFrame) -> HarmEvent:
-    first: dict[Any, Any] = table.iloc[0].to_dict()
-    rows = tuple(_row(r) for r in table.to_dict("records"))
-    return HarmEvent(label=first["label"], unit=first["rate_unit"], rows=rows)
+def _harm_table(context: Context, unit: str, table: pd.DataFrame) -> HarmTable:
+    columns = (*context.study.exposures, "")
+    base = {r["exposure"]: count_cell(r, "denominator") for r in table.to_dict("records")}
+    rows = []
+    for (_, severity), part in table.groupby(["event", "severity"], sort=False):
+        records = {r["exposure"]: r for r in part.to_dict("records")}
+        any_severity = severity == ANY
+        rows.append(
+            HarmRow(
+                label=str(part["label"].iloc[0]) if any_severity else str(severity),
+                sub=not any_severity,
+                cells=tuple(_rate_cell(records.get(e)) for e in columns),
+            )
+        )
+    counted_in = tuple(base.get(e, Cell()) for e in columns)
+    return HarmTable(unit=unit, counted_in=counted_in, rows=tuple(rows))
+
+
+def _rate_cell(row: dict[Any, Any] | None) -> RateCell:
+    if row is None:
+        return RateCell(rate=Cell(), interval="", events=Cell(), episodes=Cell())
+    rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
+    shown = HIDDEN if row.get("suppressed") else Cell()
+    if rate is not None:
+        shown = Cell(text=number(rate), value=rate)
+    return RateCell(
+        rate=shown,
+        interval="" if low is None else interval(low, high),
+        events=count_cell(row, "n_events"),
+        episodes=count_cell(row, "n_episodes"),
+    )
 
 
 def _typed(table: pd.DataFrame, event: str) -> bool:
@@ -141,22 +180,6 @@ def _harm_cell(
     at = Estimate(estimate=rate, low=low, high=high)
     drawn = row_picture(look, at, scale, behind=behind)
     return HarmCell(text=estimate_text(rate, low, high), picture=Markup(drawn), reason="")
-
-
-def _row(row: dict[Any, Any]) -> HarmRow:
-    rate = as_number(row["rate"])
-    low, high = as_number(row["conf_low"]), as_number(row["conf_high"])
-    shown = HIDDEN if row.get("suppressed") else Cell()
-    if rate is not None:
-        shown = Cell(text=estimate_text(rate, low, high), value=rate)
-    return HarmRow(
-        exposure=row["exposure"],
-        severity=row["severity"],
-        events=count_cell(row, "n_events"),
-        episodes=count_cell(row, "n_episodes"),
-        denominator=count_cell(row, "denominator"),
-        rate=shown,
-    )
 
 
 def _serious(table: pd.DataFrame) -> str:
@@ -228,8 +251,10 @@ def build_described(context: Context, *, all_visits: bool = False) -> list[Domai
 
 def _what(visit: str, statistic: str, unit: str) -> str:
     """Say which number it is, and when."""
-    number = {"share": "share", "rate": unit}.get(statistic, f"{statistic}, {unit}".rstrip(", "))
-    return ", ".join(part for part in (number, visit) if part)
+    by_unit = dict.fromkeys(("rate", "alpha", "icc"), unit)
+    words = unit_words(unit)
+    which = {"share": "share", **by_unit}.get(statistic, f"{statistic}, {words}".rstrip(", "))
+    return ", ".join(part for part in (which, visit) if part)
 
 
 def _described_cell(row: dict[Any, Any] | None) -> Cell:

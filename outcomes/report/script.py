@@ -73,7 +73,8 @@ def script_data(context: Context) -> dict[str, Any]:
             for look in study.looks.values()
         ],
         "visits": [
-            {"id": v.label, "name": v.name, "phrase": v.phrase} for v in study.visits.values()
+            {"id": v.label, "name": v.name, "phrase": v.phrase, "at": v.at}
+            for v in study.visits.values()
         ],
         "outcomes": [_outcome(context, outcome, strings) for outcome in study.outcomes],
         "use": _use(context),
@@ -247,6 +248,7 @@ def _responders(context: Context, outcome: str, strings: Strings) -> dict[str, A
     return {
         "keys": [[k.threshold, k.label] for k in found.keys],
         "chosen": found.chosen,
+        "worse": found.worse,
         "plain": plain,
         "curve": found.curve,
         "shares": shares,

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from outcomes.figures.theme import Look, build_looks
 from outcomes.results.wording import OutcomeWords, in_sentence
+
+STRICT: Final = "strict"
+_WITH_TIME: Final = frozenset({"after", "at", "before", "during", "in", "on", "within"})
+"""Words that a visit's name may begin with, so that no second one is put before it."""
+_UNITS: Final[Mapping[str, str]] = {
+    "percent points": "points",
+    "percentage points": "points",
+    "MME/day": "mg a day (MME)",
+    "kg/m2": "kg/m²",
+    "d": "days",
+    "min": "minutes",
+    "min/week": "minutes a week",
+    "1/week": "a week",
+    "DDD/day": "defined daily doses a day",
+}
+"""Units in words. A scale from 0 to 100 counts points: per cent is kept for shares of people."""
+
+
+_SOURCE: Final = re.compile(r"\b([a-z]{3,})(\d{4})(?:_\w+)?\b")
+_LETTERS: Final = frozenset({"acp", "acr", "ahrq", "cdc", "ich", "nih", "nice", "who"})
+
+
+def source_words(text: str) -> str:
+    """Return a text with its reference keys as names: ``ostelo2008`` becomes ``Ostelo 2008``."""
+
+    def name(key: re.Match[str]) -> str:
+        author = key[1].upper() if key[1] in _LETTERS else key[1].capitalize()
+        return f"{author} {key[2]}"
+
+    return _SOURCE.sub(name, text)
+
+
+def unit_words(unit: str) -> str:
+    """Return a unit as a reader says it."""
+    return _UNITS.get(unit, unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +59,20 @@ class Visit:
     def phrase(self) -> str:
         """The name inside a sentence, such as ``week 12``."""
         return in_sentence(self.name)
+
+    @property
+    def at(self) -> str:
+        """When, inside a sentence: ``at week 12``, but ``after treatment``."""
+        return self._with("at")
+
+    @property
+    def by(self) -> str:
+        """Until when: ``by week 12``, but ``after treatment``."""
+        return self._with("by")
+
+    def _with(self, word: str) -> str:
+        first = self.phrase.split(" ", 1)[0]
+        return self.phrase if first in _WITH_TIME else f"{word} {self.phrase}"
 
     @property
     def tick(self) -> str:
@@ -99,9 +149,14 @@ class Study:
         return f"{100 * float(self.raw.get('conf_level', 0.95)):g}\u00a0%"
 
     @property
+    def threshold(self) -> int:
+        """The smallest number of people shown; 0 where every number is."""
+        return int(self.raw.get("threshold") or 0) if self.raw.get("profile") == STRICT else 0
+
+    @property
     def hidden_text(self) -> str:
         """Why a small number is not there."""
-        return f"hidden: fewer than {self.raw.get('threshold', 11)}"
+        return f"hidden: fewer than {self.threshold}" if self.threshold else "hidden: too few"
 
     def name(self, exposure: str) -> str:
         """Name of an exposure; unknown ids stand for themselves."""
@@ -156,12 +211,13 @@ def _visit(raw: Mapping[str, Any]) -> Visit:
 def _outcome(raw: Mapping[str, Any]) -> Outcome:
     names = ("id", "role", "name", "instrument", "instrument_name", "unit", "better", "worse")
     texts = {name: str(raw.get(name) or "") for name in names}
+    texts["unit"] = unit_words(texts["unit"])
     return Outcome(
         **texts,
         low=raw.get("low"),
         high=raw.get("high"),
         higher_is_better=bool(raw.get("higher_is_better")),
         margin=raw.get("margin"),
-        margin_source=str(raw.get("margin_source") or ""),
+        margin_source=source_words(str(raw.get("margin_source") or "")),
         thresholds=tuple(raw.get("thresholds") or ()),
     )

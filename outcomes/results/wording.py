@@ -51,7 +51,7 @@ BANNED: Final = (
 """Words that claim more than a comparison carries; no generated sentence may hold one."""
 
 _DECIMALS: Final[Mapping[str, int]] = {
-    **dict.fromkeys(("share", "episodes", "sessions", "EUR"), 0),
+    **dict.fromkeys(("share", "episodes", "sessions", "EUR", "weeks", "min", "min/week"), 0),
     **dict.fromkeys(("Cronbach's alpha", "ICC(1)"), 2),
 }
 

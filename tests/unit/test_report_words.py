@@ -8,11 +8,21 @@ from outcomes.report.care import build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, gate_words
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
-from outcomes.report.leads import cannot_say, flow_lead
+from outcomes.report.leads import (
+    absent_outcomes,
+    analysis_notes,
+    can_say,
+    cannot_say,
+    data_notes,
+    flow_lead,
+)
 from outcomes.report.medicines import build_changes, build_use
 from outcomes.report.people import build_baseline, build_completeness, build_flow
+from outcomes.report.release import Release, with_suppressed
 from outcomes.report.responders import build_responders
 from outcomes.report.safety import build_described, build_harms
+from outcomes.report.study import Visit, build_study, source_words, unit_words
+from outcomes.results.tables import build_table
 from tests import report_example, report_variants
 
 
@@ -89,7 +99,7 @@ def test_the_largest_imbalance_is_named(context: Context) -> None:
     found = build_baseline(context)
     assert found is not None
     assert found.words[0] == (
-        "The largest standardised difference was 0.52 (Age, education and posture)."
+        "The largest standardised difference was 0.52 (age, education and posture)."
     )
     hidden = [row for row in found.rows if row.label == "Earlier spine surgery"]
     assert [cell.hidden for e, cell in hidden[0].cells if e == "education_posture"] == [True]
@@ -106,13 +116,14 @@ def test_completeness_tells_unplanned_from_low(context: Context) -> None:
 def test_rare_combinations_are_pooled(context: Context) -> None:
     found = build_codelivery(context)
     assert found is not None
-    assert found.rows[-1][0] == "All other combinations"
     assert found.rows[0][1] == "610"
+    assert "Another 370 episodes had rarer combinations" in found.sub
+    assert all(name for name, _, _ in found.rows)
 
 
 def test_every_component_and_measure_of_dose_is_listed(context: Context) -> None:
-    rows = [row.label for group in build_components(context) for row in group.rows]
-    assert rows == [
+    groups = build_components(context)
+    assert [row.label for group in groups for row in (*group.tops, *group.rows)] == [
         "Exercise",
         "Strength",
         "Core",
@@ -151,7 +162,9 @@ def test_harms_stand_with_every_type_and_serious_events_are_said(context: Contex
     found = build_harms(context)
     assert found is not None
     assert found.serious == "15 serious events in 24,610 sessions over all types."
-    assert [event.label for event in found.events][-1] == "Serious adverse event"
+    listed = [row.label for table in found.tables for row in table.rows if not row.sub]
+    assert "Serious adverse event" in listed
+    assert all(len(row.cells) == 7 for table in found.tables for row in table.rows)
     assert found.panels[0].by_type["usual_care"].reason == "hidden: fewer than 11"
 
 
@@ -181,5 +194,95 @@ def test_the_gate_lists_what_failed(context: Context) -> None:
 
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:
     assert cannot_say(context)[0].startswith("That a therapy was the cause")
-    assert cannot_say(context)[-1].endswith("At week 52 that is 40\u00a0% of them.")
+    assert cannot_say(context)[-1].endswith("40\u00a0% of them at week 52.")
     assert "elsewhere" in cannot_say(build_context(report_variants.trial()))[0]
+
+
+def test_what_a_study_does_not_have_is_said_once() -> None:
+    trial = build_context(report_variants.trial())
+    assert [role for role, _, _ in absent_outcomes(trial.study)] == ["mobility", "medication"]
+    assert build_codelivery(trial) is None
+    assert "delivered" not in " ".join(can_say(trial))
+
+
+def test_a_visit_with_a_word_of_time_gets_no_second_one() -> None:
+    named = Visit(label="end", name="After treatment", day=28)
+    assert (named.at, named.by) == ("after treatment", "after treatment")
+    week = Visit(label="week_12", name="Week 12", day=84)
+    assert (week.at, week.by) == ("at week 12", "by week 12")
+
+
+def test_titles_after_a_treatment_read_as_a_sentence() -> None:
+    release = report_variants.trial()
+    names = {"week_12": "After treatment"}
+    visits = [{**v, "name": names.get(v["label"], v["name"])} for v in release.study["visits"]]
+    after = build_context(Release({**release.study, "visits": visits}, release.tables))
+    assert after.narrative.headline().endswith("than usual care after treatment.")
+    assert after.narrative.title("pain", "usual_care", "week_12") == (
+        "Both types had less pain than usual care after treatment"
+    )
+
+
+def test_only_strict_pages_say_that_small_numbers_are_hidden(context: Context) -> None:
+    assert context.study.threshold == 11
+    public = {**context.study.raw, "profile": "public-data"}
+    assert build_study(public).threshold == 0
+
+
+def test_reasons_that_nobody_had_are_left_out() -> None:
+    release = report_example.release()
+    flow = release.table("flow").copy()
+    reasons = flow["kind"].ne("kept")
+    flow.loc[reasons, "n_episodes"] = 0
+    flow["suppressed"] = False
+    steps = build_flow(build_context(Release(release.study, {**release.tables, "flow": flow})))
+    assert all(step.reasons == [] for step in steps)
+
+
+def test_units_and_sources_are_said_as_words() -> None:
+    assert unit_words("percent points") == "points"
+    assert source_words("a small difference (ahrq2016)") == "a small difference (AHRQ 2016)"
+    assert source_words("ostelo2008") == "Ostelo 2008"
+
+
+def test_what_everybody_shares_and_second_levels_take_no_row() -> None:
+    release = report_example.release()
+    rows = [
+        {"variable": name, "label": label, "unit": "", "statistic": "share", "level": level}
+        | {"exposure": exposure, "estimate": share, "n_episodes": 100}
+        for exposure in ("", *build_study(release.study).exposures)
+        for name, label, level, share in (
+            ("sex", "Sex", "female", 0.55),
+            ("sex", "Sex", "male", 0.45),
+            ("body_region", "Body region", "low_back", 1.0),
+            ("red_flags", "Any red flag at intake", "yes", 0.0),
+            ("baseline_any_opioid", "Any opioid up to time zero", "yes", 0.3),
+        )
+    ]
+    baseline = with_suppressed(build_table("baseline", rows))
+    tables = {**release.tables, "baseline": baseline}
+    found = build_baseline(build_context(Release(release.study, tables)))
+    assert found is not None
+    assert [row.label for row in found.rows] == ["Any opioid up to time zero", "Sex: female"]
+    assert found.constant == ("body region: low back", "no red flag at intake")
+
+
+def test_notes_on_analyses_are_said_once_and_with_names(context: Context) -> None:
+    notes = [
+        "One note on the records.",
+        *(f"{o}: Too few of usual_care." for o in ("pain", "mobility")),
+    ]
+    study = build_study({**context.study.raw, "notes": notes})
+    assert data_notes(study) == ["One note on the records."]
+    assert analysis_notes(study) == ["Pain and Mobility: too few of usual care."]
+
+
+def test_shares_whose_interval_says_nothing_are_not_drawn(context: Context) -> None:
+    release = report_example.release()
+    wide = release.table("responders").assign(conf_low=0.0, conf_high=0.997)
+    tables = {**release.tables, "responders": wide}
+    found = build_responders(build_context(Release(release.study, tables)), "pain")
+    assert found is not None
+    assert {line.reason for line in found.lines} <= {"too few to say", "hidden", "not estimated"}
+    assert found.worse is not None
+    assert found.keys[found.worse].label.endswith("worse")

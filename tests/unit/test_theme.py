@@ -151,4 +151,5 @@ def test_ticks_are_round_and_inside() -> None:
 
 def test_long_names_are_cut_for_axes() -> None:
     assert short_name("Manual therapy + exercise") == "Manual + exercise"
+    assert short_name("Pain reprocessing therapy") == "Pain reprocessing"
     assert len(short_name("Everything that a clinic could ever offer")) <= 19

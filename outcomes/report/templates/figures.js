@@ -57,7 +57,7 @@ function tickWords(course, width) {
 }
 function counts(course, slots, width) {
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
-    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: n === '–' || (width < 300 && course.tight[k]) ? '' : n,
+    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: width < 300 && course.tight[k] ? '' : n,
     showarrow: false, font: {size: small(), color: colour(slot, true)}}));
   return slots.flatMap(row);
 }
@@ -84,7 +84,7 @@ function panelFigure(course, slot, width) {
   const traces = [...rest.flatMap(k => lineOf(course, k, {ghost: true})), ...lineOf(course, reference),
     ...lineOf(course, slot, {followed: D.types[slot].id === S.f})];
   const made = frame(course, width, [slot, reference]);
-  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: 10, t: 10, b: 54}, shapes: made.shapes,
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: 18, t: 10, b: 54}, shapes: made.shapes,
     annotations: [...made.notes, ...counts(course, [slot, reference], width)], xaxis: made.xaxis, yaxis: made.yaxis})};
 }
 function spread(places, gap, tall) {
@@ -106,7 +106,7 @@ function togetherFigure(course, width) {
     yshift: -places[k], text: escaped(D.types[end.slot].short), showarrow: false,
     font: {size: small(), color: colour(end.slot, true)}}));
   const made = frame(course, width, []);
-  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: width < 240 ? 92 : 122, t: 10, b: 54},
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: paperNow() ? 104 : 126, t: 10, b: 54},
     shapes: made.shapes, annotations: names, xaxis: made.xaxis, yaxis: made.yaxis})};
 }
 /* Plotly reads a few tags in its texts; labels may not hold any. */
@@ -135,7 +135,8 @@ function curveFigure(outcome, width) {
   return {traces, layout: layoutOf({height: paperNow() ? 200 : 250, width, margin: {l: 44, r: 12, t: 8, b: 30}, annotations: notes,
     shapes: [{type: 'line', x0: at, x1: at, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink'), width: 1.6}},
       {type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink3'), width: 1, dash: 'dot'}}],
-    yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticksuffix: ' %'}, xaxis: {showline: true}})};
+    yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticktext: ['0', '25', '50', '75', '100 %']},
+    xaxis: {showline: true, range: [keys[plain[0]][0], keys[plain.at(-1)][0]]}})};
 }
 
 /* ---- what to draw where ---- */
@@ -153,7 +154,7 @@ function headPanel(place) {
   place.classList.toggle('followed', D.types[slot].id === (S.f === S.c ? null : S.f));
   if (place.closest('figure').dataset.fig === 'use') return;
   const found = read(outcomeOf(place.closest('.effect').dataset.o), slot, slotOf(S.c), placeOf(S.v));
-  one('p', place).textContent = found.shown ? `${found.amount} (${found.sizeInterval})` : found.short;
+  one('p', place).textContent = found.shown ? `${plainly(found.amount)} (${found.sizeInterval})` : found.short;
 }
 function paint(Plotly, place) {
   const box = one('.plot', place);
@@ -224,7 +225,7 @@ let folded = [];
 function preparePaper(on) {
   document.documentElement.classList.toggle('printing', on);
   if (on) {
-    folded = all('details:not([open])').filter(part => !part.matches('.data, .stackset'));
+    folded = all('details:not([open])').filter(part => !part.matches('.data, .stackset, .onscreen'));
     folded.forEach(part => { part.open = true; });
     if (window.Plotly && !isDeclared()) all('[data-panel], .curve').forEach(place => paint(window.Plotly, place));
   } else folded.forEach(part => { part.open = false; });

@@ -69,6 +69,8 @@ function read(outcome, exposure, reference, visit) {
     shown: row.length > 5, short: words(short), more: words(more)};
 }
 const verdict = found => (found.shown && found.more ? `${found.short}: ${found.more}` : found.short);
+/* An amount without the bracket of its unit, to stand before a bracket. */
+const plainly = amount => amount && amount.replace(/ \([^)]*\)/, '');
 const others = () => D.types.map((_, slot) => slot).filter(slot => slot !== slotOf(S.c));
 const format = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -86,6 +88,7 @@ function drawBar() {
   const reference = D.types[slotOf(S.c)].phrase;
   const result = found.shown ? found.amount : lowered(found.short);
   say('folded', `${type} against ${reference}, ${lowered(outcome.name)}, ${visitNow().phrase}: ${result}`);
+  say('at', visitNow().at.startsWith('at ') ? 'at' : '');
   const detail = found.shown ? `${D.templates.level} interval ${found.sizeInterval} · ${lowered(found.short)}` : found.more;
   one('[data-r=read]').replaceChildren(bars(found.level),
     h('span', {}, h('b', {}, found.shown ? found.amount : found.short), h('br'), detail));
@@ -97,7 +100,7 @@ function drawOutcome(section) {
   const reference = slotOf(S.c), visit = placeOf(S.v);
   say('title', outcome.titles[`${reference}|${visit}`], section);
   say('reference', D.types[reference].phrase, section);
-  say('visit', visitNow().phrase, section);
+  say('visit', visitNow().at, section);
   drawLead(section, outcome, reference, visit);
   drawForest(section, outcome, reference, visit);
   drawVisits(section, outcome, reference);
@@ -106,7 +109,7 @@ function drawOutcome(section) {
 function drawLead(section, outcome, reference, visit) {
   const found = read(outcome, slotOf(S.f), reference, visit);
   const said = format(D.templates.sentences[found.code], {exposure: D.types[slotOf(S.f)].phrase, reference: D.types[reference].phrase,
-    amount: found.amount, interval: found.sizeInterval, reason: found.more});
+    amount: plainly(found.amount), interval: found.sizeInterval, reason: found.more});
   say('lead', `${outcome.shared[visit]} ${said}`.trim(), section);
 }
 function sure(found) {
@@ -148,16 +151,19 @@ function shareOf(responders, visit, key, slot) {
     : {estimate: null, said: 'not estimated'};
 }
 function drawDots(section, outcome, visit) {
-  const key = chosenKey[outcome.id] ?? outcome.responders.chosen;
-  say('threshold', outcome.responders.keys[key][1], section);
-  one('[data-r=dots]', section).replaceChildren(...D.types.map((_, slot) => {
-    const found = shareOf(outcome.responders, visit, key, slot);
-    const shown = found.estimate !== null;
-    return h('tr', {}, h('th', {scope: 'row'}, typeName(slot, true)),
-      h('td', {class: 'pic'}, rowPicture(`k${slot}`, `a${slot}`, 'shares', D.shares, found.estimate, found.low, found.high),
-        shown ? null : h('span', {class: 'why'}, found.said)),
-      h('td', {class: 'est'}, shown ? found.said : ''));
-  }));
+  const {keys, chosen, worse} = outcome.responders;
+  const key = chosenKey[outcome.id] ?? chosen;
+  say('threshold', keys[key][1], section);
+  const asked = worse === null ? [key] : [key, worse];
+  one('[data-r=dots]', section).replaceChildren(...D.types.map((_, slot) => h('tr', {},
+    h('th', {scope: 'row'}, typeName(slot, true)),
+    ...asked.flatMap(question => dotCells(slot, shareOf(outcome.responders, visit, question, slot))))));
+}
+function dotCells(slot, found) {
+  const shown = found.estimate !== null;
+  const drawn = rowPicture(`k${slot}`, `a${slot}`, 'shares', D.shares, found.estimate, found.low, found.high);
+  return [h('td', {class: 'pic'}, drawn, shown ? null : h('span', {class: 'why'}, found.said)),
+    h('td', {class: 'est'}, shown ? found.said : '')];
 }
 
 /* ---- the checks of the chosen comparison ---- */
