@@ -1,8 +1,9 @@
-"""The default engine: DuckDB lays the rows out and streams them in Arrow batches.
+"""The default engine: DuckDB lays the visits out and streams them in Arrow batches.
 
 The statement keeps to the subset of SQL that other engines read alike: visits are pivoted by
 ``max(case when ...)``, and an unseen value is null, never NaN. Batches come in the order of the
-subjects' keys, so that the sums are the same on every run.
+subjects' keys, so that the sums are the same on every run; each meets its baseline columns, which
+stay where they are, on the way to the kernel.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 BATCH: Final = 65_536
 
@@ -41,44 +43,45 @@ def sum_moments(
     import duckdb
     import pyarrow as pa
 
+    z = subjects[list(layout.columns)].to_numpy(dtype=np.float64)
+    group = subjects[GROUP].to_numpy(dtype=np.int64)
+    in_order = np.argsort(subjects[SUBJECT].to_numpy(), kind="stable")
     cursor = (connection or duckdb.connect()).cursor()
-    names = {column: f"z_{place}" for place, column in enumerate(layout.columns)}
-    wide = subjects[[SUBJECT, GROUP, *names]].rename(columns=names)
-    total: Moments | None = None
+    total, done = _nobody(layout), 0
     try:
-        cursor.register("wide_subjects", pa.Table.from_pandas(wide, preserve_index=False))
-        visits = visit_rows[[SUBJECT, VISIT, response]]
-        cursor.register("wide_visits", pa.Table.from_pandas(visits, preserve_index=False))
+        for name, frame in (
+            ("wide_subjects", subjects[[SUBJECT]]),
+            ("wide_visits", visit_rows[[SUBJECT, VISIT, response]]),
+        ):
+            cursor.register(name, pa.Table.from_pandas(frame, preserve_index=False))
         for batch in cursor.execute(wide_statement(layout, response)).to_arrow_reader(BATCH):
-            part = _batch_moments(layout, batch)
-            total = part if total is None else total + part
+            rows = in_order[done : done + batch.num_rows]
+            total += accumulate(layout, z[rows], _responses(batch), group=group[rows])
+            done += batch.num_rows
     finally:
         cursor.close()
-    return _nobody(layout) if total is None else total
+    return total
 
 
 def wide_statement(layout: Layout, response: str) -> str:
-    """Return the statement that gives one row a subject: group, baseline columns, responses."""
+    """Return the statement that gives the responses of every subject, in order of their keys."""
     value = f"v.{ident(response)}"
     pivot = ", ".join(
         f"max(case when v.{VISIT} = {literal(visit)} then {value} end) as y_{place}"
         for place, visit in enumerate(layout.visits)
     )
-    z = ", ".join(f"s.z_{place}" for place in range(len(layout.columns)))
     y = ", ".join(f"p.y_{place}" for place in range(len(layout.visits)))
     return (
-        f"select s.{GROUP}, {z}, {y} from wide_subjects s left join ("
+        f"select {y} from wide_subjects s left join ("
         f"select v.{SUBJECT}, {pivot} from wide_visits v group by v.{SUBJECT}"
         f") p on p.{SUBJECT} = s.{SUBJECT} order by s.{SUBJECT}"
     )
 
 
-def _batch_moments(layout: Layout, batch: pa.RecordBatch) -> Moments:
-    """Hand the rows of a batch to the kernel; null is NaN there."""
-    group, *columns = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
-    numbers = np.column_stack(columns).astype(np.float64, copy=False)
-    q = len(layout.columns)
-    return accumulate(layout, numbers[:, :q], numbers[:, q:], group=group.astype(np.int64))
+def _responses(batch: pa.RecordBatch) -> NDArray[np.float64]:
+    """Return the responses of a batch; null is NaN."""
+    columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+    return np.column_stack(columns).astype(np.float64, copy=False)
 
 
 def _nobody(layout: Layout) -> Moments:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 if TYPE_CHECKING:
     from outcomes.models.description import Description
@@ -71,7 +71,7 @@ def interval(
     estimate: float, std_error: float, df: float, conf_level: float, *, tested: bool
 ) -> Row:
     """Return the numbers of a row: estimate, error, t limits, and the test where one is meant."""
-    quantile = float(student.ppf((1 + conf_level) / 2, df))
+    quantile = float(stdtrit(df, (1 + conf_level) / 2))
     row: Row = {
         "estimate": estimate,
         "std_error": std_error,
@@ -81,7 +81,7 @@ def interval(
     }
     if tested and std_error > 0:
         statistic = estimate / std_error
-        row |= {"statistic": statistic, "p_value": float(2 * student.sf(abs(statistic), df))}
+        row |= {"statistic": statistic, "p_value": float(2 * stdtr(df, -abs(statistic)))}
     return row
 
 

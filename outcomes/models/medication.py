@@ -122,6 +122,7 @@ def seen_weights(seen: Mask, people: People, visit: str) -> tuple[Array, list[st
         covariates=population.covariates[partly],
         cluster=population.cluster[partly],
         n_exposures=len(codes),
+        place=None if population.place is None else population.place[partly],
     )
     try:
         weights[partly] = observation_weights(seen[partly], part)

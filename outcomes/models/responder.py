@@ -19,11 +19,13 @@ without one are left out of the regression, and stay among those that the share 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from outcomes.catalog.instruments import instrument
 from outcomes.models.effects import common_row
@@ -74,11 +76,20 @@ def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
             covariates=rows.z @ (fit.terms.matrix / scales[:, None]).T,
             cluster=rows.study.patient,
             n_exposures=len(about.exposures),
+            place=_places(rows),
         ),
         exposures=about.exposures,
         labels=about.labels,
         conf_level=about.conf_level,
     )
+
+
+def _places(rows: OutcomeRows) -> npt.NDArray[np.int64]:
+    """Codes of the places (clinics or providers, the more numerous) that covariates tell apart."""
+    sources = Counter(column.source for column in rows.columns if column.kind == "unit")
+    source = max(sources, key=lambda name: sources[name], default="")
+    units = [k for k, column in enumerate(rows.columns) if source and column.source == source]
+    return (rows.z[:, units] @ np.arange(1, len(units) + 1)).astype(np.int64)
 
 
 def draw_visits(rows: OutcomeRows, fit: OutcomeFit) -> Array:

@@ -14,8 +14,7 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtr, stdtrit
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -57,7 +56,7 @@ def share_rows(
     gates : mapping, optional
         Exposures that are not shown, with the reason: their rows hold no number.
     """
-    quantile = float(student.ppf((1 + conf_level) / 2, shares.df))
+    quantile = float(stdtrit(shares.df, (1 + conf_level) / 2))
     shared = {**common, "term": "exposure", "conf_level": conf_level, "df": shares.df}
     rows = list(_risk_rows(shares, exposures, counts, quantile, shared))
     for level, reference in permutations(range(len(exposures)), 2):
@@ -150,4 +149,4 @@ def _test(estimate: float, error: float, df: float) -> Row:
     if error == 0:
         return {"statistic": float("nan"), "p_value": float("nan")}
     statistic = estimate / error
-    return {"statistic": statistic, "p_value": float(2 * student.sf(abs(statistic), df))}
+    return {"statistic": statistic, "p_value": float(2 * stdtr(df, -abs(statistic)))}

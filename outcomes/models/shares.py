@@ -33,7 +33,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -43,13 +43,14 @@ from scipy.special import expit, logit
 
 from outcomes.core.errors import EstimationError
 from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step
+from outcomes.stats.shared_columns import SharedRows
 
 if TYPE_CHECKING:
     from outcomes.stats.logistic import Chunk
 
 Array = npt.NDArray[np.float64]
 CHUNK: Final = 4096
-"""Rows at a time: few enough that a chunk of the design stays in the processor's cache."""
+"""Rows at a time: few enough that a block of the design stays in the processor's cache."""
 LARGE_DF: Final = 1e6
 RIDGE: Final = 0.1
 TOLERANCE: Final = 1e-9
@@ -80,6 +81,14 @@ class Shares:
     crude: Array
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Rows of one place, ``rows`` (m,), with their part ``x`` of the design."""
+
+    rows: npt.NDArray[np.int64]
+    x: SharedRows
+
+
 @dataclass(frozen=True, kw_only=True)
 class Population:
     """Whom the shares are for.
@@ -93,18 +102,35 @@ class Population:
     cluster : (n,) int array
         Codes, such as patients.
     n_exposures : int
+    place : (n,) int array, optional
+        Codes such as of clinics. Covariates that are the same for everyone of a place cost a
+        number a place, and not one a row.
     """
 
     exposure: npt.NDArray[np.int64]
     covariates: Array
     cluster: npt.NDArray[np.int64]
     n_exposures: int
+    place: npt.NDArray[np.int64] | None = None
 
     @cached_property
-    def design(self) -> Array:
-        """One indicator an exposure, then covariates, (n, k + q)."""
+    def blocks(self) -> list[Block]:
+        """The design: an indicator an exposure, covariates, those of places last."""
+        n = len(self.exposure)
+        place = np.zeros(n, dtype=np.int64) if self.place is None else self.place
+        order = np.argsort(place, kind="stable")
+        starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+        lengths = np.diff(starts, append=n)
+        first = np.repeat(order[starts], lengths)
+        alike = [(column[order] == column[first]).all() for column in self.covariates.T]
+        shared = np.array(alike, dtype=np.bool_) & (self.place is not None)
         indicators = self.exposure[:, None] == np.arange(self.n_exposures)
-        return np.column_stack([indicators.astype(np.float64), self.covariates])
+        own = np.column_stack([indicators.astype(np.float64), self.covariates[:, ~shared]])
+        return [
+            Block(rows=rows, x=SharedRows(own=own[rows], shared=self.covariates[rows[0], shared]))
+            for start, length in zip(starts, lengths, strict=True)
+            for rows in _parts(order[start : start + length])
+        ]
 
     @cached_property
     def clusters(self) -> tuple[npt.NDArray[np.int64], int]:
@@ -156,9 +182,9 @@ def standardised_shares(
     return Shares(risk=risk, covariance=within + between, df=df, beta=fit.beta, crude=crude)
 
 
-def _slices(n: int) -> Iterator[slice]:
-    for start in range(0, n, CHUNK):
-        yield slice(start, min(start + CHUNK, n))
+def _parts(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]
 
 
 def _crude(response: Array, weights: Array, population: Population) -> Array:
@@ -188,17 +214,15 @@ def _fit(
     if (seen == 0).any():
         raise EstimationError("A group has no episode with a value, so its share is unknown.")
     cluster, n_clusters = population.clusters
-    design = population.design
-
-    def chunks() -> Iterator[Chunk]:
-        for rows in _slices(len(response)):
-            yield design[rows], response[rows], weights[rows], cluster[rows]
-
-    n_columns = design.shape[1]
+    chunks: list[Chunk] = [
+        (block.x, response[block.rows], weights[block.rows], cluster[block.rows])
+        for block in population.blocks
+    ]
+    n_columns = population.n_exposures + population.covariates.shape[1]
     ridge = np.zeros(n_columns)
     ridge[population.n_exposures :] = RIDGE
     return fit_logistic(
-        chunks,
+        lambda: chunks,
         n_columns=n_columns,
         n_clusters=n_clusters,
         ridge=ridge,
@@ -211,36 +235,35 @@ def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
     """Standardised shares (k,) and their gradients (k, p)."""
     n, k = len(population.exposure), population.n_exposures
     risk, gradient = np.zeros(k), np.zeros((k, beta.size))
-    for rows in _slices(n):
-        covariates = population.covariates[rows]
-        mean = expit((covariates @ beta[k:])[:, None] + beta[:k])
+    for block in population.blocks:
+        covariates = replace(block.x, own=block.x.own[:, k:])
+        mean = expit(covariates.times(beta[k:])[:, None] + beta[:k])
         slope = mean * (1 - mean)
         risk += mean.sum(axis=0)
         gradient[:, :k] += np.diag(slope.sum(axis=0))
-        gradient[:, k:] += slope.T @ covariates
+        gradient[:, k:] += covariates.turned_times(slope).T
     return risk / n, gradient / n
 
 
 def _lost_spread(fit: LogisticFit, mean: Array, weights: Array, population: Population) -> Array:
     """What averaging the draws took from the sandwich; nothing where all draws agree."""
     spread = weights * np.sqrt(mean * (1 - mean))
-    drawn = np.flatnonzero(spread)
     meat = np.zeros_like(fit.beta_cov)
-    for rows in _slices(len(drawn)):
-        root = population.design[drawn[rows]] * spread[drawn[rows], None]
-        meat += root.T @ root
+    if not spread.any():
+        return meat
+    for block in population.blocks:
+        meat += block.x.gram(spread[block.rows])
     bread = np.linalg.inv(fit.information)
     return bread @ meat @ bread
 
 
 def _draw_scores(responses: Array, mean: Array, weights: Array, population: Population) -> Array:
     """Estimating equation of each draw at the solution of their mean, (p, m)."""
-    score = np.zeros((population.design.shape[1], responses.shape[1]))
-    drawn = np.flatnonzero((mean > 0) & (mean < 1))
-    for rows in _slices(len(drawn)):
-        here = drawn[rows]
-        deviation = weights[here, None] * (responses[here] - mean[here, None])
-        score += population.design[here].T @ deviation
+    n_columns = population.n_exposures + population.covariates.shape[1]
+    score = np.zeros((n_columns, responses.shape[1]))
+    for block in population.blocks:
+        rows = block.rows
+        score += block.x.turned_times(weights[rows, None] * (responses[rows] - mean[rows, None]))
     return score
 
 
@@ -261,9 +284,9 @@ def observation_weights(
     if observed.all():
         return np.ones(len(observed))
     fit = _fit(observed.astype(np.float64), np.ones(len(observed)), population)
-    chance = np.concatenate(
-        [expit(population.design[rows] @ fit.beta) for rows in _slices(len(observed))]
-    )
+    chance = np.empty(len(observed))
+    for block in population.blocks:
+        chance[block.rows] = expit(block.x.times(fit.beta))
     weights = np.where(observed, 1 / chance, 0.0)
     cut = float(np.quantile(weights[observed], truncate))
     return np.clip(weights, 0.0, cut)

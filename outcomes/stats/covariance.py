@@ -28,6 +28,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -106,32 +107,36 @@ class Unstructured:
         """(n, n, T, T): dL_h dL_l' and its transpose, and d2L L' on the diagonal entries."""
         slopes = self._factor_slopes(theta)
         half = slopes[:, None] @ np.swapaxes(slopes, -1, -2)[None, :]
-        diagonal = np.flatnonzero(self._is_diagonal())
+        diagonal = np.flatnonzero(self._is_diagonal)
         half[diagonal, diagonal] += slopes[diagonal] @ self._factor(theta).T
         return self._symmetric(half)
 
     def start(self, sigma: Array) -> Array:
         """(n,)."""
-        factor = np.linalg.cholesky(sigma)[np.tril_indices(self.n_visits)]
-        diagonal = self._is_diagonal()
-        factor[diagonal] = np.log(factor[diagonal])
+        factor = np.linalg.cholesky(sigma)[self._entries]
+        factor[self._is_diagonal] = np.log(factor[self._is_diagonal])
         return np.asarray(factor)
 
+    @cached_property
+    def _entries(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        return np.tril_indices(self.n_visits)
+
+    @cached_property
     def _is_diagonal(self) -> npt.NDArray[np.bool_]:
-        row, column = np.tril_indices(self.n_visits)
+        row, column = self._entries
         return np.asarray(row == column)
 
     def _factor(self, theta: Array) -> Array:
         factor = np.zeros((self.n_visits, self.n_visits))
-        factor[np.tril_indices(self.n_visits)] = np.where(
-            self._is_diagonal(), np.exp(np.where(self._is_diagonal(), theta, 0.0)), theta
+        factor[self._entries] = np.where(
+            self._is_diagonal, np.exp(np.where(self._is_diagonal, theta, 0.0)), theta
         )
         return factor
 
     def _factor_slopes(self, theta: Array) -> Array:
         slopes = np.zeros((self.n_parameters, self.n_visits, self.n_visits))
-        row, column = np.tril_indices(self.n_visits)
-        size = np.where(self._is_diagonal(), self._factor(theta)[row, column], 1.0)
+        row, column = self._entries
+        size = np.where(self._is_diagonal, self._factor(theta)[row, column], 1.0)
         slopes[np.arange(self.n_parameters), row, column] = size
         return slopes
 

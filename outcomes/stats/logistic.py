@@ -39,17 +39,17 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 from scipy.special import expit
 
 from outcomes.core.errors import NotConverged, NotEstimable
+from outcomes.stats.shared_columns import SharedRows
 
 Array = npt.NDArray[np.float64]
-Chunk = tuple[Array, Array, Array, npt.NDArray[np.int64]]
+Chunk = tuple[Array | SharedRows, Array, Array, npt.NDArray[np.int64]]
 """Rows of a chunk: design (n, p), response (n,), weights (n,), cluster codes (n,) from 0."""
 Chunks = Callable[[], Iterable[Chunk]]
 CLOSE = 0.2
@@ -112,24 +112,24 @@ def fit_logistic(
     NotEstimable
         Where the information is singular.
     """
-    beta = np.zeros(n_columns) if start is None else start
     penalty = np.zeros(n_columns) if ridge is None else ridge
-    total, score, information = _sums(chunks, beta, penalty)
+    at = _sums(chunks, np.zeros(n_columns) if start is None else start, penalty)
     for iteration in range(1, max_iterations + 1):
-        gradient_norm = float(np.abs(score).max() / total)
+        gradient_norm = float(np.abs(at.score).max() / at.total)
         if gradient_norm < tolerance:
-            information = _sums(chunks, beta, penalty)[2]
-            covariance = _sandwich(chunks, beta, information, n_clusters)
+            information, meat = _final_sums(chunks, at.beta, penalty, n_clusters)
+            bread = np.linalg.inv(information)
+            covariance = n_clusters / (n_clusters - 1) * bread @ meat @ bread
             return LogisticFit(
-                beta=beta,
+                beta=at.beta,
                 beta_cov=covariance,
                 information=information,
                 gradient_norm=gradient_norm,
                 n_iterations=iteration,
                 n_clusters=n_clusters,
             )
-        beta, score, information = _newton_step(chunks, beta, score, information, penalty)
-        if np.abs(beta).max() > 30:
+        at = _newton_step(chunks, at, penalty)
+        if np.abs(at.beta).max() > 30:
             break
     raise NotConverged(
         "The logistic regression for a share has no finite solution: in some group everyone, or no "
@@ -176,76 +176,86 @@ def standardise(design_means: Iterable[tuple[Array, Array]], beta: Array) -> tup
     return np.asarray(risk / total), gradient / total
 
 
-def _sums(chunks: Chunks, beta: Array, ridge: Array) -> tuple[float, Array, Array]:
-    total = 0.0
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _At:
+    """Where the search is; loss and matrix are those of the last full pass.
+
+    The loss is the negative penalised log-likelihood, fractional responses allowed.
+    """
+
+    beta: Array
+    score: Array
+    loss: float
+    information: Array
+    total: float
+
+
+def _sums(chunks: Chunks, beta: Array, ridge: Array) -> _At:
+    total, loss = 0.0, float(ridge @ beta**2) / 2
     score = -ridge * beta
     information = np.diag(ridge)
     for x, y, weights, _ in chunks():
-        mean = expit(x @ beta)
-        score += x.T @ (weights * (y - mean))
-        root = x * np.sqrt(weights * mean * (1 - mean))[:, None]
-        information += root.T @ root  # one matrix with itself: half the work
+        rows = SharedRows.of(x)
+        eta = rows.times(beta)
+        mean = expit(eta)
+        score += rows.turned_times(weights * (y - mean))
+        information += rows.gram(np.sqrt(weights * mean * (1 - mean)))
+        loss += float(weights @ (np.logaddexp(0.0, eta) - y * eta))
         total += float(weights.sum())
-    return total, score, information
+    return _At(beta=beta, score=score, loss=loss, information=information, total=total)
 
 
 def _score(chunks: Chunks, beta: Array, ridge: Array) -> Array:
     score = -ridge * beta
     for x, y, weights, _ in chunks():
-        score += x.T @ (weights * (y - expit(x @ beta)))
+        rows = SharedRows.of(x)
+        score += rows.turned_times(weights * (y - expit(rows.times(beta))))
     return score
 
 
-def _loss(chunks: Chunks, beta: Array, ridge: Array) -> float:
-    """Negative penalised log-likelihood, fractional responses allowed."""
-    loss = float(ridge @ beta**2) / 2
-    for x, y, weights, _ in chunks():
-        eta = x @ beta
-        loss += float(weights @ (np.logaddexp(0.0, eta) - y * eta))
-    return loss
-
-
-def _newton_step(
-    chunks: Chunks, beta: Array, score: Array, information: Array, ridge: Array
-) -> tuple[Array, Array, Array]:
+def _newton_step(chunks: Chunks, at: _At, ridge: Array) -> _At:
     try:
-        step = np.linalg.solve(information, score)
+        step = np.linalg.solve(at.information, at.score)
     except np.linalg.LinAlgError as error:
         raise NotEstimable(
             "A covariate or group carries no information on this share. Leave it out of the model."
         ) from error
-    if np.abs(step).max() > 0.5:  # far from the solution: make sure that the step improves
-        before = _loss(chunks, beta, ridge)
-        while _loss(chunks, beta + step, ridge) > before + 1e-12 and np.abs(step).max() > 1e-8:
-            step = step / 2
-    beta = beta + step
     if np.abs(step).max() < CLOSE:
-        return beta, _score(chunks, beta, ridge), information
-    _, score, information = _sums(chunks, beta, ridge)
-    return beta, score, information
+        beta = at.beta + step
+        return replace(at, beta=beta, score=_score(chunks, beta, ridge))
+    while True:  # far from the solution: make sure that the step improves
+        new = _sums(chunks, at.beta + step, ridge)
+        if new.loss <= at.loss or np.abs(step).max() <= 1e-8:
+            return new
+        step = step / 2
 
 
-def _sandwich(chunks: Chunks, beta: Array, information: Array, n_clusters: int) -> Array:
-    """Sandwich; rows that are a cluster of their own need no sum over the cluster."""
+def _final_sums(chunks: Chunks, beta: Array, ridge: Array, n_clusters: int) -> tuple[Array, Array]:
+    """Information, and the meat of the sandwich, at the solution.
+
+    Rows that are a cluster of their own need no sum over the cluster.
+    """
     sizes = np.zeros(n_clusters, dtype=np.int64)
     for _, _, _, cluster in chunks():
         sizes += np.bincount(cluster, minlength=n_clusters)
     place = np.cumsum(sizes > 1) - 1
     scores = np.zeros((int((sizes > 1).sum()), beta.size))
-    meat = np.zeros((beta.size, beta.size))
+    information, meat = np.diag(ridge), np.zeros((beta.size, beta.size))
     for x, y, weights, cluster in chunks():
-        residual = weights * (y - expit(x @ beta))
+        rows = SharedRows.of(x)
+        mean = expit(rows.times(beta))
+        information += rows.gram(np.sqrt(weights * mean * (1 - mean)))
+        residual = weights * (y - mean)
         alone = sizes[cluster] == 1
-        rows = x * np.where(alone, residual, 0.0)[:, None]
-        meat += rows.T @ rows
-        _add_clusters(scores, place[cluster[~alone]], x[~alone], residual[~alone])
-    meat += scores.T @ scores
-    bread = np.linalg.inv(information)
-    return n_clusters / (n_clusters - 1) * bread @ meat @ bread
+        meat += rows.gram(np.where(alone, residual, 0.0))
+        several = np.flatnonzero(~alone)
+        _add_clusters(scores, place[cluster[several]], rows.scaled(several, residual[several]))
+    return information, meat + scores.T @ scores
 
 
-def _add_clusters(scores: Array, cluster: npt.NDArray[np.int64], x: Array, residual: Array) -> None:
+def _add_clusters(scores: Array, cluster: npt.NDArray[np.int64], parts: Array) -> None:
     """Add the scores of some rows to those of their clusters."""
-    codes, place = np.unique(cluster, return_inverse=True)
-    rows = csr_array((residual, (place, np.arange(len(x)))), shape=(len(codes), len(x)))
-    scores[codes] += np.asarray(rows @ x)
+    if cluster.size:
+        order = np.argsort(cluster, kind="stable")
+        first = np.flatnonzero(np.diff(cluster[order], prepend=-1))
+        scores[cluster[order[first]]] += np.add.reduceat(parts[order], first, axis=0)
