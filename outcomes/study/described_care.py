@@ -382,7 +382,7 @@ def _adherence(opened: Analysed, found: Description) -> None:
 
 
 HOME_LOGS: Final = """
-select a.position, count(distinct floor(h.day / 7.0)) as weeks, sum(h.minutes) as minutes
+select a.position, count(distinct floor(h.day / 7)) as weeks, sum(h.minutes) as minutes
 from home_log h join analysed a on a.episode_id = h.episode_id
 where h.day >= 0 group by a.position
 """

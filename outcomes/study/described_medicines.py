@@ -57,7 +57,7 @@ def describe_medicines(opened: Analysed, found: Description) -> None:
         return
     records = opened.cursor.execute(
         f"select distinct {COLUMNS} from medications "
-        "where patient_id in (select patient_id from analysed) order by all"
+        "where patient_id in (select patient_id from analysed) order by all nulls last"
     ).df()
     intervals = daily_mme(records)
     _classes(opened, found, records, windows)
@@ -195,9 +195,9 @@ _ROUTE_LETTERS: Final = {
 _MILLIGRAMS: Final = {"mg": 1.0, "g": 1000.0, "mcg": 0.001}
 IN_WINDOWS: Final = """
 select w.visit, w.position, f.medicine_group,
-       sum(m.strength * m.quantity * f.per_unit / m.days_supply
+       sum(m.strength * m.quantity * f.per_unit / nullif(m.days_supply, 0)
            * (least(m.day + m.days_supply - 1, w.end_day) - greatest(m.day, w.start_day) + 1)
-           / (w.end_day - w.start_day + 1)) as doses
+           / nullif(w.end_day - w.start_day + 1, 0)) as doses
 from dose_windows w
 join medicines m on m.patient_id = w.patient_id
   and m.day <= w.end_day and m.day + m.days_supply - 1 >= w.start_day

@@ -233,14 +233,14 @@ def _home(opened: Analysed) -> Values:
 
 HOME: Final = """
 select a.position, sum(h.sessions) as sessions, sum(h.minutes) as minutes,
-       count(distinct floor(h.day / 7.0)) as weeks
+       count(distinct floor(h.day / 7)) as weeks
 from home_log h join analysed a on a.episode_id = h.episode_id
 where h.day >= 0
 group by a.position
 """
 PRESCRIBED: Final = """
 select a.position, sum(p.home_per_week) as per_week,
-       max(greatest(a.end_day / 7.0, 1)) as weeks
+       max(greatest(a.end_day / 7, 1)) as weeks
 from care_plans p join analysed a on a.episode_id = p.episode_id
 where p.home_per_week > 0
 group by a.position
@@ -276,7 +276,7 @@ with held as (
          lag(level) over one_exercise as level_0, lag(load) over one_exercise as load_0
   from held
   window one_exercise as (
-    partition by position, intervention order by day, session_id, level, load
+    partition by position, intervention order by day, session_id, level nulls last, load nulls last
   )
 ), exercises as (
   select position, intervention,
