@@ -87,6 +87,17 @@ def _named(study: Study, note: str) -> str:
     return re.sub(rf"(?<![\w+])(?:{pattern})(?![\w+])", lambda m: study.phrase(m[0]), note)
 
 
+def left_out(study: Study) -> list[tuple[str, str]]:
+    """Return what the records do not hold and why, what has the same reason together."""
+    found: dict[str, list[str]] = {}
+    for row in study.raw.get("left_out") or []:
+        found.setdefault(str(row["why"]), []).append(str(row["what"]))
+    return [
+        (capitalised(listed([in_sentence(what) for what in names])), why)
+        for why, names in found.items()
+    ]
+
+
 _ABSENT: Final = {
     "pain": ("Pain", "The study has no pain score, so nothing can be said about pain."),
     "mobility": (

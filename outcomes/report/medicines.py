@@ -11,14 +11,14 @@ from outcomes.report.context import HIDDEN, Cell, Context, Grid
 from outcomes.report.courses import share_course
 from outcomes.report.effects import Panels, build_panels
 from outcomes.report.responders import BESIDE
-from outcomes.results.wording import counted, estimate_text, listed, percent
+from outcomes.results.wording import estimate_text, listed, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OPIOID: Final = "opioid"
-NARROW: Final = 0.15
-"""Share of a bar under which the word ``hidden`` does not fit; the hatch stands alone."""
+NARROW: Final = 0.1
+"""Share of a bar under which no number fits; the hatch stands alone."""
 CHANGES: Final = {
     "stopped": "stopped",
     "halved": "cut by half or more",
@@ -180,8 +180,7 @@ def _bar(
     ]
     rest = total - sum(known.values())
     if missing and rest > 0:
-        several = f"{percent(rest)} in the {counted(len(missing))} together"
-        label = several if len(missing) > 1 else "hidden" if rest > NARROW else ""
+        label = percent(rest) if len(missing) > 1 and rest > NARROW else ""
         parts.append(
             Part(width=round(100 * rest / total, 1), label=label, css="hat", words=listed(missing))
         )

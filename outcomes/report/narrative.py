@@ -36,6 +36,12 @@ def noun(outcome: Outcome) -> str:
     return " ".join(words) if words and words != ["scores"] else in_sentence(outcome.name)
 
 
+def named(outcome: Outcome, words: str) -> str:
+    """Return a direction that says what it is about: ``lower scores`` of what is not enough."""
+    about = f"{in_sentence(outcome.name)} scores"
+    return words.removesuffix("scores") + about if words.endswith("scores") else words
+
+
 @dataclass(frozen=True)
 class Narrative:
     """The sentences of a report."""
@@ -66,8 +72,8 @@ class Narrative:
         return f"{capitalised('; '.join(clauses))}."
 
     def _direction_clauses(self, found: dict[Code, list[Outcome]]) -> list[str]:
-        better = listed([o.better for o in found.get("better", [])])
-        worse = listed([o.worse for o in found.get("worse", [])])
+        better = listed([named(o, o.better) for o in found.get("better", [])])
+        worse = listed([named(o, o.worse) for o in found.get("worse", [])])
         if not better and not worse:
             return []
         than = f"than {self.study.phrase(self.study.reference)} {self._by()}"
@@ -130,8 +136,13 @@ class Narrative:
         ]
         if len(others) < 2 or not any(v.shown for _, verdicts in made for v in verdicts):
             return []
-        better = [(sum(v.code == "better" for v in row), about.better) for about, row in made]
-        worse = [(sum(v.code == "worse" for v in row), about.worse) for about, row in made]
+        better = [
+            (sum(v.code == "better" for v in row), named(about, about.better))
+            for about, row in made
+        ]
+        worse = [
+            (sum(v.code == "worse" for v in row), named(about, about.worse)) for about, row in made
+        ]
         other = "it" if self._everyone() else self.study.phrase(self.study.reference)
         head = f"Of the {counted(len(others))} types compared with {other}, "
         said = [f"{head}{_counted_with(better, self.verb)}."]
@@ -177,9 +188,9 @@ class Narrative:
         if not better and not worse:
             return self._flat_title(about, shown, reference, visit)
         if len(shown) == 1:
-            words = about.better if better else about.worse
+            words = named(about, about.better if better else about.worse)
             return f"{s.name(shown[0].exposure)} {self.verb} {words} {than}"
-        groups = ((better, about.better), (worse, about.worse))
+        groups = ((better, named(about, about.better)), (worse, named(about, about.worse)))
         parts = [(capitalised(counted(len(g))), words) for g, words in groups if g]
         both = len(shown) == 2 and len(parts) == 1 and parts[0][0] == "Two"
         who = "Both types" if both else f"{parts[0][0]} of {counted(len(shown))} types"

@@ -38,6 +38,7 @@ from outcomes.report.leads import (
     care_lead,
     data_notes,
     flow_lead,
+    left_out,
     paragraphs,
 )
 from outcomes.report.medicines import build_changes, build_use
@@ -181,6 +182,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "paragraphs": paragraphs(context.study),
         "data_notes": data_notes(context.study),
         "analysis_notes": analysis_notes(context.study),
+        "left_out": left_out(context.study),
         "absent": absent_outcomes(context.study),
         "minus": MINUS,
     }

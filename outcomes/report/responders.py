@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from outcomes.figures.responder import CURVE_FROM, SHARES, Share
-from outcomes.figures.svg import Estimate, axis_picture, row_picture
+from outcomes.figures.svg import Estimate, Scale, axis_picture, row_picture
 from outcomes.report.comparisons import Row, as_number, read_row
 from outcomes.report.context import Cell, Context
-from outcomes.results.wording import estimate_text, number
+from outcomes.results.wording import estimate_text, number, unit_after
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BESIDE = ("observed-only", "missing-is-failure")
 """Methods that stand beside the main one, never in its place."""
+AXIS = Scale(low=SHARES.low, high=SHARES.high, ticks=(0.0, 0.5, 1.0))
+"""Labels that a narrow column holds, on the scale of the rows above them."""
 PERCENT = ("percent", "%")
 WIDEST = 0.95
 """An interval wider than this holds almost every share: nearly all, or nearly nobody, improved."""
@@ -73,7 +75,7 @@ def build_responders(context: Context, outcome: str) -> Responders | None:
         worse=worse,
         lines=_lines(context, shares, chosen),
         worse_lines=() if worse is None else _lines(context, shares, worse),
-        axis=Markup(axis_picture(SHARES, share=True)),
+        axis=Markup(axis_picture(AXIS, share=True)),
         curve=sum(k.code == "" and k.threshold is not None for k in keys) >= CURVE_FROM,
         shares=shares,
         table=tuple((key.label, _cells(context, shares, place)) for place, key in enumerate(keys)),
@@ -128,7 +130,7 @@ def _keys(context: Context, outcome: str, table: pd.DataFrame) -> tuple[Key, ...
         if (code, threshold) in found:
             continue
         size = "" if threshold is None else number(abs(threshold), 0 if threshold % 1 == 0 else 1)
-        measured = "%" if unit in PERCENT else about.unit
+        measured = "%" if unit in PERCENT else unit_after(threshold or 0.0, about.unit)
         better = "worse" if "worse" in code or (threshold or 0) < 0 else "better"
         label = f"{size} {measured} or more {better}".strip() if size else str(row["estimand"])
         if threshold == 0:

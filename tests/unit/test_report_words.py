@@ -15,8 +15,10 @@ from outcomes.report.leads import (
     cannot_say,
     data_notes,
     flow_lead,
+    left_out,
 )
 from outcomes.report.medicines import build_changes, build_use
+from outcomes.report.narrative import named
 from outcomes.report.people import build_baseline, build_completeness, build_flow
 from outcomes.report.release import Release, with_suppressed
 from outcomes.report.responders import build_responders
@@ -147,7 +149,7 @@ def test_hidden_parts_of_a_bar_are_pooled_with_their_share(context: Context) -> 
     found = build_changes(context)
     assert found is not None
     bars = {bar.exposure: bar for bar in found.visits[0][2]}
-    assert bars["education_posture"].parts[-1].label.endswith("in the two together")
+    assert bars["education_posture"].parts[-1].label.endswith("%")
     assert bars["education_posture"].cells[-1].hidden
     assert sum(p.width for p in bars["exercise"].parts) == pytest.approx(100, abs=0.3)
 
@@ -275,6 +277,19 @@ def test_notes_on_analyses_are_said_once_and_with_names(context: Context) -> Non
     study = build_study({**context.study.raw, "notes": notes})
     assert data_notes(study) == ["One note on the records."]
     assert analysis_notes(study) == ["Pain and Mobility: too few of usual care."]
+
+
+def test_what_is_left_out_for_one_reason_is_said_together(context: Context) -> None:
+    rows = [{"what": w, "why": "No table 'events'."} for w in ("Falls", "Flares")]
+    assert left_out(build_study({**context.study.raw, "left_out": rows})) == [
+        ("Falls and flares", "No table 'events'.")
+    ]
+
+
+def test_lower_scores_say_of_what(context: Context) -> None:
+    pain = context.study.outcomes["pain"]
+    assert named(pain, "lower scores") == "lower pain scores"
+    assert named(pain, "less pain") == "less pain"
 
 
 def test_shares_whose_interval_says_nothing_are_not_drawn(context: Context) -> None:
