@@ -1,8 +1,8 @@
 """The command line: words in, a path or a number on standard output, all else on standard error.
 
 Every command does its imports when it runs, so that ``--help`` answers at once. Errors that the
-package raises on purpose end with their own exit code and one message; anything else is a bug of
-ours and ends with exit code 1.
+package raises on purpose end with their own exit code and one message, as does a disk that cannot
+be read or written; anything else is a bug of ours and ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -263,4 +263,11 @@ def main() -> NoReturn:
         app()
     except OutcomesError as error:
         _fail(error)
+    except OSError as error:
+        typer.echo(
+            f"outcomes: {error}. Nothing was changed. Look at the disk, and at who may read and"
+            " write there.",
+            err=True,
+        )
+        sys.exit(ExitCode.USAGE)
     sys.exit(ExitCode.FINE)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from outcomes.records.files import Records
     from outcomes.study.sections import ExposureSpec
     from outcomes.study.steps import Steps
 
@@ -238,9 +239,8 @@ def find_exposure(
     SpecError
         If shares are asked for in something that is not recorded.
     """
+    check_components(steps.records, spec)
     has_parts = has_components(steps)
-    if spec.source == "components" and not has_parts:
-        raise _no_components(steps)
     dose, notes = _doses(steps, eligible, types, spec) if has_parts else (None, [])
     groups = _groups(steps, eligible) if has_parts else {}
     shares = _shares(dose, types, len(eligible))
@@ -258,8 +258,16 @@ def has_components(steps: Steps) -> bool:
     return steps.records.has("sessions") and steps.records.has("components")
 
 
-def _no_components(steps: Steps) -> RecordsError:
-    absent = [name for name in ("sessions", "components") if not steps.records.has(name)]
+def check_components(records: Records, spec: ExposureSpec) -> None:
+    """Stop where types follow from what was done and the records do not say what was.
+
+    Raises
+    ------
+    RecordsError
+    """
+    absent = [name for name in ("sessions", "components") if not records.has(name)]
+    if spec.source != "components" or not absent:
+        return
     problem = Problem(
         severity="fatal",
         table=absent[0],
@@ -267,7 +275,7 @@ def _no_components(steps: Steps) -> RecordsError:
         message=f"is needed to tell the types apart, but there is no table {' or '.join(absent)}",
         remedy="Export what was done in each session, or set [exposure] source = 'program'.",
     )
-    return RecordsError(f"The study cannot be made from these records: {problem}", [problem])
+    raise RecordsError(f"The study cannot be made from these records: {problem}", [problem])
 
 
 def _doses(

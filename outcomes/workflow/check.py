@@ -8,13 +8,18 @@ from outcomes.core.errors import RecordsError, UsageError
 from outcomes.core.problems import Problem
 from outcomes.core.progress import SILENT, Progress
 from outcomes.records import check_records, read_records
+from outcomes.study.exposure import check_components
 from outcomes.study.spec import read_study
+from outcomes.workflow.run import check_quarantine
 
 
 def check_study(
     study: str | Path, *, records: Path | None = None, progress: Progress = SILENT
 ) -> list[Problem]:
     """Read and validate the records of a study and return every problem, the gravest first.
+
+    What would stop the run for the study's sake is among them: records that do not say what was
+    done, and more rows set aside than the study allows.
 
     Parameters
     ----------
@@ -30,13 +35,18 @@ def check_study(
         Where ``study.toml`` or the mapping is wrong.
     """
     spec = read_study(study, records=records)
+    found: list[Problem] = []
     with progress.stage("read", "Reading and checking the records"):
         try:
-            return check_records(read_records(spec.records_path, spec.mapping_path))
+            records_read = read_records(spec.records_path, spec.mapping_path)
+            found = check_records(records_read)
+            check_components(records_read, spec.exposure)
+            check_quarantine(records_read, spec.records.quarantine_limit)
         except RecordsError as error:
             if not error.problems:
                 raise
-            return list(error.problems)
+            return list(dict.fromkeys([*error.problems, *found]))
+    return found
 
 
 def check_report(file: str | Path) -> list[str]:
