@@ -136,3 +136,14 @@ def test_effects_are_planted_where_they_should_be() -> None:
     assert gain[TYPES.index("manual_therapy+exercise"), 1] == pytest.approx(1.0, abs=0.05)
     assert gain[TYPES.index("modalities"), 3] == pytest.approx(0.0, abs=1e-12)
     assert (truth["medication"] >= 0).all()
+
+
+@pytest.mark.slow
+def test_the_small_records_are_what_the_generator_makes() -> None:
+    """Who changes the generator makes ``data/synthetic`` again."""
+    folder = Path(__file__).parents[2] / "data" / "synthetic"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    tables = make_records(manifest["episodes"], manifest["seed"])[0]
+    for name, table in tables.items():
+        kept = pd.read_parquet(folder / f"{name}.parquet")
+        pd.testing.assert_frame_equal(kept, table.to_pandas(), check_dtype=False)
