@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 176
-WEEK_ROOM = 30
-"""Percent of a small axis that the words of the chosen week need on either side."""
+WEEK_ROOM, PAPER_ROOM = 24, 32
+"""Percent of a small axis that the words of the chosen week need, on a screen and on paper."""
 GHOSTS = 7
 """Types up to which the others are drawn behind a panel."""
 
@@ -231,10 +231,11 @@ def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> s
     parts = [f'<line class="axl" x1="0" x2="100%" y1="{height + 4}" y2="{height + 4}"/>']
     for k, (label, words) in enumerate(zip(line.labels, line.ticks, strict=True)):
         chosen = label == visit
-        if not chosen and (line.tight(k) or k in _beside(line, visit)):
+        if not chosen and (line.tight(k) or k in _beside(line, visit, WEEK_ROOM)):
             continue
+        tight = "" if chosen or k not in _beside(line, visit, PAPER_ROOM) else " tight"
         side = "start" if k == 0 else "end" if not line.joined[k] else "middle"
-        css = "b sm" if chosen else "q sm"
+        css = "b sm" if chosen else f"q sm{tight}"
         said = f"week {words}" if chosen and words.isdigit() else words
         parts.append(text(f"{line.percent(k):g}%", height + 19, said, css=css, anchor=side))
         if chosen:
@@ -246,12 +247,12 @@ def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> s
     )
 
 
-def _beside(line: Timeline, visit: str) -> list[int]:
+def _beside(line: Timeline, visit: str, room: float) -> list[int]:
     """Places next to the chosen visit that are too near for its longer label."""
     if visit not in line.labels:
         return []
     at = line.percent(line.labels.index(visit))
-    return [k for k in range(len(line.labels)) if 0 < abs(line.percent(k) - at) < WEEK_ROOM]
+    return [k for k in range(len(line.labels)) if 0 < abs(line.percent(k) - at) < room]
 
 
 def _mini_ends(course: Course, pair: Mapping[str, Sequence[Value]], height: float) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import Context
 from outcomes.report.people import n_analysed
-from outcomes.report.study import Study
+from outcomes.report.study import Study, unit_words
 from outcomes.results.wording import capitalised, count, in_sentence, listed, percent
 
 _TITLES: Final = {
@@ -84,7 +84,8 @@ def _named(study: Study, note: str) -> str:
     """Return a note with the names of types in the place of their ids."""
     ids = sorted((e for e in study.exposures if len(e) > 2), key=len, reverse=True)
     pattern = "|".join(re.escape(e) for e in ids)
-    return re.sub(rf"(?<![\w+])(?:{pattern})(?![\w+])", lambda m: study.phrase(m[0]), note)
+    said = re.sub(rf"(?<![\w+])(?:{pattern})(?![\w+])", lambda m: study.phrase(m[0]), note)
+    return re.sub(r"\bpercent(age)? points\b", unit_words("percent points"), said)
 
 
 def left_out(study: Study) -> list[tuple[str, str]]:

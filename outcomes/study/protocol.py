@@ -222,6 +222,11 @@ def _analysis(spec: StudySpec) -> str:
     return f"The same, {_INFERENCE[spec.model.inference]}"
 
 
+def _covariance(spec: StudySpec) -> str:
+    name = spec.model.covariance
+    return "unstructured" if name == "us" else f"'{name}'"
+
+
 def _paragraphs(spec: StudySpec) -> dict[str, str]:
     randomised = spec.design == "randomised"
     estimand = (
@@ -231,12 +236,13 @@ def _paragraphs(spec: StudySpec) -> dict[str, str]:
     )
     model = (
         "Mixed model for repeated measures: type by visit, baseline by visit and covariates by"
-        f" visit, clinics as fixed effects where listed, covariance '{spec.model.covariance}',"
+        f" visit, clinics as fixed effects where listed, {_covariance(spec)} covariance,"
         f" REML, {_INFERENCE[spec.model.inference]}. Shares: unseen visits are drawn from the"
         f" fitted model {spec.model.draws} times, then standardised by logistic regression."
         " Medicines in use: people who were seen are weighted to stand for those like them who were"
         " not."
-        f" Intervals are {spec.model.conf_level:.0%}, not adjusted for the number of comparisons."
+        f" Intervals are {100 * spec.model.conf_level:g}\u00a0%, not adjusted for the number of"
+        " comparisons."
     )
     missing = (
         "Every number assumes that whether a value was seen depends on what was seen before, not on"
