@@ -1,8 +1,8 @@
 """Values that look as if they pointed at a person, found without being repeated.
 
-A column is grouped to its distinct values first, and plain short numbers and simple codes are put
-aside, so that the expressions of :mod:`outcomes.records.patterns` run on what is left. Nothing that
-was read leaves this module: a problem says which column, what it looks like, how many cells and in
+A column is grouped to its distinct values first, and plain short numbers, simple codes and what has
+no shape at all are put aside, so that the expressions of :mod:`outcomes.records.patterns` run one
+by one on what is left. Nothing that was read leaves this module: a problem says which column, what it looks like, how many cells and in
 which rows.
 """
 
@@ -116,17 +116,23 @@ def _found(
     connection: Any, relation: str, column: str, text: str, *, keyed: bool
 ) -> list[ValuePattern]:
     """Shapes that so many cells of a column have that it is no coincidence."""
-    suspects = (
-        f"(SELECT value, n FROM (SELECT {text} AS value, n FROM (SELECT {ident(column)}, "
-        f"count(*) AS n FROM {relation} GROUP BY 1)) "
-        f"WHERE value IS NOT NULL AND NOT regexp_full_match(value, {literal(PLAIN)}) "
-        f"AND NOT regexp_full_match(value, {literal(OPAQUE)}))"
-    )
-    if not connection.execute(f"SELECT count(*) FROM {suspects}").fetchone()[0]:
-        return []
-    (filled,) = connection.execute(f"SELECT count({text}) FROM {relation}").fetchone()
     patterns = value_patterns()
-    hits = _hits(connection, suspects, filled, patterns)
+    values = (
+        f"(SELECT {text} AS value, n FROM "
+        f"(SELECT {ident(column)}, count(*) AS n FROM {relation} GROUP BY 1))"
+    )
+    suspect = (
+        f"NOT regexp_full_match(value, {literal(PLAIN)}) "
+        f"AND NOT regexp_full_match(value, {literal(OPAQUE)}) "
+        f"AND {matches('value', '|'.join(f'(?:{pattern.regex})' for pattern in patterns))}"
+    )
+    filled, found = connection.execute(
+        f"SELECT coalesce(sum(n), 0), count(*) FILTER ({suspect}) FROM {values} "
+        "WHERE value IS NOT NULL"
+    ).fetchone()
+    if not found:
+        return []
+    hits = _hits(connection, f"(SELECT * FROM {values} WHERE {suspect})", int(filled), patterns)
     return [
         pattern
         for pattern, hit in zip(patterns, hits, strict=True)

@@ -103,12 +103,15 @@ def check_across(findings: Findings, supplied: Mapping[str, frozenset[str]]) -> 
 
 def _same_day(findings: Findings) -> None:
     group = "episode_id, day, instrument"
+    findings.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE same_day AS SELECT {group} FROM rows_assessments "
+        f"WHERE score IS NOT NULL GROUP BY {group} HAVING count(*) > 1"
+    )
     findings.place(
         "warning",
         "assessments",
         "same_day",
-        f"({group}) IN (SELECT ({group}) FROM rows_assessments WHERE score IS NOT NULL "
-        f"GROUP BY {group} HAVING count(*) > 1)",
+        f"({group}) IN (SELECT ({group}) FROM same_day)",
         "stand beside another score of the same instrument and day",
         "Both are kept; the analysis takes their mean. Is one of them a correction?",
         "score",

@@ -42,7 +42,11 @@ def stage(connection: Any, feeds: Sequence[Feed]) -> dict[str, frozenset[str]]:
     for name, fed in by_table.items():
         columns = frozenset(column for _, feed in fed for column in feed.cells)
         supplied[name] = columns
-        connection.execute(f"CREATE TABLE rows_{name} AS {_rows(TABLES[name], fed, columns)}")
+        typed = " UNION ALL ".join(
+            _typed(TABLES[name], number, feed, columns, _settled(connection, feed))
+            for number, feed in fed
+        )
+        connection.execute(f"CREATE TABLE rows_{name} AS {_rows(TABLES[name], typed, columns)}")
         connection.execute(f"CREATE VIEW {name} AS {_view(TABLES[name], columns)}")
     for identifier in IDENTIFIERS:
         connection.execute(f"DROP TABLE IF EXISTS given_{identifier}")
@@ -90,21 +94,40 @@ def _given(feed: Feed, column: str) -> str:
     return converted(feed.table[column], cell.sql, cell.duck_type, cell.decimal).value
 
 
-def _plain(feed: Feed, column: str) -> str:
+def _plain(feed: Feed, column: str, settled: frozenset[str]) -> str:
     """One cell as the conversion takes it."""
     if feed.table[column].kind == "key":
         return _given(feed, column)
     cell = feed.cells[column]
-    return cell_text(cell.sql) if family(cell.duck_type) == "text" else cell.sql
+    is_text = family(cell.duck_type) == "text" and column not in settled
+    return cell_text(cell.sql) if is_text else cell.sql
+
+
+def _settled(connection: Any, feed: Feed) -> frozenset[str]:
+    """Return the text columns that the conversion would leave as they are.
+
+    Every distinct text is looked at once, which is far less than to convert every row; as a filter
+    of the count, because a condition would be moved to the rows.
+    """
+    found = []
+    for name, cell in feed.cells.items():
+        column = feed.table[name]
+        if column.kind in ("category", "string") and cell.duck_type.upper() == "VARCHAR":
+            after = converted(column, "given", cell.duck_type).value
+            (changed,) = connection.execute(
+                f"SELECT count(*) FILTER (given IS DISTINCT FROM {after}) FROM "
+                f"(SELECT DISTINCT {cell.sql} AS given FROM {feed.relation}{_where(feed)})"
+            ).fetchone()
+            found += [] if changed else [name]
+    return frozenset(found)
 
 
 def _where(feed: Feed) -> str:
     return f" WHERE {feed.where}" if feed.where else ""
 
 
-def _rows(table: Table, fed: Iterable[tuple[int, Feed]], columns: frozenset[str]) -> str:
-    """Select typed rows of all feeds and swap source ids for integers."""
-    inner = " UNION ALL ".join(_typed(table, number, feed, columns) for number, feed in fed)
+def _rows(table: Table, typed: str, columns: frozenset[str]) -> str:
+    """Select the typed rows of all feeds and swap source ids for integers."""
     keys = [
         column.name for column in table.columns if column.kind == "key" and column.name in columns
     ]
@@ -119,7 +142,7 @@ def _rows(table: Table, fed: Iterable[tuple[int, Feed]], columns: frozenset[str]
         for key in keys
     )
     return (
-        f"SELECT s._row, s._source, {', '.join(picked)}, {bad} AS _bad FROM ({inner}) AS s {joins}"
+        f"SELECT s._row, s._source, {', '.join(picked)}, {bad} AS _bad FROM ({typed}) AS s {joins}"
     )
 
 
@@ -136,35 +159,37 @@ def _orphan_bits(table: Table, keys: Iterable[str]) -> list[str]:
     ]
 
 
-def _typed(table: Table, number: int, feed: Feed, columns: frozenset[str]) -> str:
+def _typed(
+    table: Table, number: int, feed: Feed, columns: frozenset[str], settled: frozenset[str]
+) -> str:
     picked: list[str] = []
     bad: list[str] = ["CAST(0 AS BIGINT)"]
     for position, column in enumerate(table.columns):
         if column.name not in columns:
             continue
-        value, fails = _expressions(column, feed)
+        value, fails = _expressions(column, feed, settled)
         picked.append(f"{value} AS {ident(column.name)}")
         if fails != "FALSE":
             bad.append(f"CASE WHEN {fails} THEN {bit(position)} ELSE 0 END")
     return (
         f"SELECT _row, CAST({number} AS INTEGER) AS _source, {', '.join(picked)}, "
-        f"{' + '.join(bad)} AS _bad FROM ({_clean(feed)})"
+        f"{' + '.join(bad)} AS _bad FROM ({_clean(feed, settled)})"
     )
 
 
-def _clean(feed: Feed) -> str:
+def _clean(feed: Feed, settled: frozenset[str]) -> str:
     """Select the cells of a feed under their canonical names, text without blanks and codes."""
-    picked = [f"{_plain(feed, name)} AS {ident(name)}" for name in feed.cells]
+    picked = [f"{_plain(feed, name, settled)} AS {ident(name)}" for name in feed.cells]
     return f"SELECT {', '.join([*picked, '_row'])} FROM {feed.relation}{_where(feed)}"
 
 
-def _expressions(column: Column, feed: Feed) -> tuple[str, str]:
+def _expressions(column: Column, feed: Feed, settled: frozenset[str]) -> tuple[str, str]:
     if column.name not in feed.cells:
         sql_type = "VARCHAR" if column.kind == "key" else SQL_TYPES[column.kind]
         return f"CAST(NULL AS {sql_type})", "FALSE"
     cell = feed.cells[column.name]
     name = ident(column.name)
-    if column.kind == "key":
+    if column.kind == "key" or column.name in settled:
         return name, "FALSE"
     both = converted(column, name, cell.duck_type, cell.decimal, clean=True)
     return both.value, both.bad
