@@ -7,12 +7,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url
 export UV_PYTHON_DOWNLOADS := never
 # Two test workers on two cores: threads of the linear algebra would only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick lint bench simulation docs notebook lock clean
+.PHONY: help setup demo test quick lint spark bench simulation docs notebook lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
@@ -45,6 +47,12 @@ test: lint  ## everything that has to hold
 quick: lint  ## the fast part, under a minute
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
+spark: setup  ## statements on Spark as well: needs Java
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	    -r requirements-spark.lock
+	$(BIN)/python -m pytest tests/spec/test_portable_sql.py
+
 bench: setup  ## ratios against a bare scan and named peers
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.mmrm
@@ -59,11 +67,11 @@ notebook: setup  ## open the worked example
 	$(BIN)/jupytext --to ipynb --output - analyses/back-pain/back-pain.md > analyses/back-pain/back-pain.ipynb
 	$(BIN)/jupyter lab analyses/back-pain/back-pain.ipynb
 
-lock: setup  ## resolve requirements.lock again
+lock: setup  ## resolve requirements.lock and requirements-spark.lock again
 	printf 'duckdb<2\n' > $(VENV)/constraints.txt
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --constraint $(VENV)/constraints.txt \
-	  --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	$(COMPILE) --extra reliability --group dev --constraint $(VENV)/constraints.txt \
 	  --output-file requirements.lock
+	$(COMPILE) --extra spark --constraint requirements.lock --output-file requirements-spark.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) reports/demo build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
