@@ -423,18 +423,20 @@ def completeness() -> Iterator[dict[str, object]]:
 
 def responders() -> Iterator[dict[str, object]]:
     """Shares reaching a threshold, and getting worse."""
-    for outcome, low, high, step in (("pain", -4, 8, 1), ("mobility", -20, 40, 5)):
+    for outcome, high, step, noticed in (("pain", 8, 1, 2), ("mobility", 40, 5, 10)):
+        asked = [("treatment-policy", 1, t) for t in range(0, high + 1, step)]
         for exposure, means in zip(EXPOSURES, MEANS[outcome], strict=True):
             for place, visit in enumerate(VISITS):
                 gain = BASELINE[outcome][0] - means[place]
-                for t in range(low, high + 1, step):
-                    z = (gain - t) / (1.15 * SPREAD[outcome])
+                for estimand, sign, t in (*asked, ("worse", -1, noticed)):
+                    z = (sign * gain - t) / (1.15 * SPREAD[outcome])
                     share = 0.5 * (1 + math.erf(z / math.sqrt(2)))
                     error = math.sqrt(share * (1 - share) / _seen(exposure, place))
                     yield {
                         **_common(outcome, visit, "risk"),
                         "method": "draws",
                         **_interval(share, error),
+                        "estimand": estimand,
                         "level": exposure,
                         "threshold": t,
                         "n_episodes": _seen(exposure, place),

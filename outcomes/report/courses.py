@@ -60,6 +60,8 @@ def share_course(context: Context, rows: dict[tuple[str, str], Row]) -> Course |
         exposure: [_share_value(context, exposure, v.label, rows) for v in visits]
         for exposure in study.exposures
     }
+    if not any(value.shown for line in lines.values() for value in line):
+        return None
     return Course(timeline=timeline, lines=lines, looks=study.looks)
 
 

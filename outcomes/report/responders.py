@@ -60,15 +60,17 @@ class Responders:
 
 
 def build_responders(context: Context, outcome: str) -> Responders | None:
-    """Return the shares of an outcome, or None where there are none."""
+    """Return the shares of an outcome, or None where none can be shown."""
     table = main_shares(context.release.table("responders"))
     table = table[table["outcome"].eq(outcome)]
     if table.empty:
         return None
     keys = _keys(context, outcome, table)
     shares = _shares(context, table, keys)
+    if all(share.estimate is None for share in shares.values()):
+        return None
     chosen = _declared(context, outcome, keys)
-    worse = _worse(keys, keys[chosen].threshold)
+    worse = next((place for place, key in enumerate(keys) if key.code.endswith("worse")), None)
     return Responders(
         keys=keys,
         chosen=chosen,
@@ -131,8 +133,10 @@ def _keys(context: Context, outcome: str, table: pd.DataFrame) -> tuple[Key, ...
             continue
         size = "" if threshold is None else number(abs(threshold), 0 if threshold % 1 == 0 else 1)
         measured = "%" if unit in PERCENT else unit_after(threshold or 0.0, about.unit)
-        better = "worse" if "worse" in code or (threshold or 0) < 0 else "better"
+        better = "worse" if "worse" in code else "better"
         label = f"{size} {measured} or more {better}".strip() if size else str(row["estimand"])
+        if not code and (threshold or 0) < 0:
+            label = f"at most {size} {measured} worse"
         if threshold == 0:
             label = "no worse than at the start"
         found[code, threshold] = Key(code=code, threshold=threshold, label=label)
@@ -146,15 +150,6 @@ def _declared(context: Context, outcome: str, keys: tuple[Key, ...]) -> int:
             return place
     positive = [p for p, k in enumerate(keys) if not k.code and (k.threshold or 0) > 0]
     return positive[0] if positive else 0
-
-
-def _worse(keys: tuple[Key, ...], threshold: float | None) -> int | None:
-    """Return the question about getting worse: its own, or the mirror of the declared one."""
-    for place, key in enumerate(keys):
-        mirrored = not key.code and threshold and key.threshold == -threshold
-        if key.code.endswith("worse") or mirrored:
-            return place
-    return None
 
 
 def _shares(

@@ -141,7 +141,11 @@ def test_responders_start_at_the_declared_threshold(context: Context) -> None:
     found = build_responders(context, "pain")
     assert found is not None
     assert found.keys[found.chosen].label == "2 points or more better"
-    assert found.keys[0].label == "4 points or more worse"
+    assert found.keys[0].label == "no worse than at the start"
+    assert found.keys[1].label == "1 point or more better"
+    assert found.worse is not None
+    assert found.keys[found.worse].label == "2 points or more worse"
+    assert all(0 < float(line.text.split()[0]) < 20 for line in found.worse_lines)
     assert build_responders(context, "medication") is None
 
 
@@ -292,12 +296,18 @@ def test_lower_scores_say_of_what(context: Context) -> None:
     assert named(pain, "less pain") == "less pain"
 
 
-def test_shares_whose_interval_says_nothing_are_not_drawn(context: Context) -> None:
+def test_shares_whose_interval_says_nothing_are_not_drawn() -> None:
     release = report_example.release()
-    wide = release.table("responders").assign(conf_low=0.0, conf_high=0.997)
-    tables = {**release.tables, "responders": wide}
+    table = release.table("responders").copy()
+    table.loc[table["estimand"].eq("worse"), ["conf_low", "conf_high"]] = [0.0, 0.997]
+    tables = {**release.tables, "responders": table}
     found = build_responders(build_context(Release(release.study, tables)), "pain")
     assert found is not None
-    assert {line.reason for line in found.lines} <= {"too few to say", "hidden", "not estimated"}
-    assert found.worse is not None
-    assert found.keys[found.worse].label.endswith("worse")
+    assert {line.reason for line in found.worse_lines} == {"too few to say"}
+    assert {line.reason for line in found.lines} == {""}
+
+
+def test_a_list_of_shares_and_panels_need_something_to_show() -> None:
+    gated = build_context(report_variants.all_gated())
+    assert build_responders(gated, "pain") is None
+    assert all(table.panels is None for table in build_use(gated))
