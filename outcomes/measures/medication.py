@@ -248,7 +248,8 @@ def concurrent_days(
 
 def _in_group(groups: pd.Series, name: str) -> npt.NDArray[np.bool_]:
     wanted = {OPIOID, OPIOID_AGONIST} if name == ANY_OPIOID else {name}
-    return groups.map(lambda names: not wanted.isdisjoint(names)).to_numpy(dtype=bool)
+    code, kinds = pd.factorize(groups)
+    return np.array([not wanted.isdisjoint(names) for names in kinds], dtype=bool)[code]
 
 
 def drug_class(drug: str) -> str | None:

@@ -2,8 +2,8 @@
 
 A column is grouped to its distinct values first, and plain short numbers, simple codes and what has
 no shape at all are put aside, so that the expressions of :mod:`outcomes.records.patterns` run one
-by one on what is left. Nothing that was read leaves this module: a problem says which column, what it looks like, how many cells and in
-which rows.
+by one on what is left. Nothing that was read leaves this module: a problem says which column, what
+it looks like, how many cells and in which rows.
 """
 
 from __future__ import annotations

@@ -97,7 +97,11 @@ def direction(outcome: OutcomeSpec) -> int:
 
 
 def build_dataset(
-    records: Records, spec: StudySpec, *, window_days: int | None = None
+    records: Records,
+    spec: StudySpec,
+    *,
+    window_days: int | None = None,
+    described: bool = True,
 ) -> StudyDataset:
     """Make the study's dataset from the records.
 
@@ -107,6 +111,8 @@ def build_dataset(
     spec : StudySpec
     window_days : int, optional
         Another length of the exposure window, for a sensitivity analysis.
+    described : bool
+        Whether care is to be described from the dataset; ``delivered`` is empty where not.
 
     Raises
     ------
@@ -127,7 +133,7 @@ def build_dataset(
         episodes = episode_rows(steps, eligible, found, analysed, spec)
         values, more = find_values(steps, spec, episodes["episode_id"].to_numpy(), length)
         notes += [*found.notes, *more, *covariate_notes(records, spec)]
-        delivered = delivered_frame(steps, names) if names else nothing_delivered()
+        delivered = delivered_frame(steps, names) if names and described else nothing_delivered()
     rows = visit_rows(spec, episodes, values)
     count_followed(flow, spec, episodes, rows)
     dataset = StudyDataset(

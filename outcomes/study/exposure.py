@@ -99,8 +99,9 @@ def classify(
     if shares.shape[1] > 1:
         second = np.take_along_axis(shares, order[:, 1:2], axis=1)[:, 0]
         both = ~alone & (np.minimum(first, second) >= combined_min_share)
-        pairs = order[both, :2]
-        named[both] = [types.pair(types.therapy[a], types.therapy[b]) for a, b in pairs]
+        pairs, which = np.unique(order[both, :2], axis=0, return_inverse=True)
+        names = [types.pair(types.therapy[a], types.therapy[b]) for a, b in pairs]
+        named[both] = np.array([*names, ""], dtype=object)[which.reshape(-1)]
     return named
 
 

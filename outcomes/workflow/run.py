@@ -1,17 +1,19 @@
 """The stages of a study, from records to a results folder.
 
-    read -> dataset -> describe -> model -> release -> write -> report
+    read -> dataset -> model, describe -> release -> write -> report
 
 Each stage has a name, shows its progress and leaves its seconds and peak memory in the manifest.
-``describe`` and ``model`` yield tables alone, so they can be kept in a checkpoint folder and taken
-from there when a broken run starts again; what a checkpoint belongs to is in its name: the hash of
-the specification, of the input files and of this package's version.
+``model`` and ``describe`` need nothing of each other and run side by side; the seconds of
+``describe`` are those that it took longer. Both yield tables alone, so they can be kept in a
+checkpoint folder and taken from there when a broken run starts again; what a checkpoint belongs to
+is in its name: the hash of the specification, of the input files and of this package's version.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -38,13 +40,15 @@ Engine = Literal["duckdb", "frame"]
 STAGES: Final = (
     ("read", "Reading and checking the records"),
     ("dataset", "Building the study dataset"),
-    ("describe", "Describing people, care, harms and other outcomes"),
     ("model", "Fitting the models"),
+    ("describe", "Describing people, care, harms and other outcomes"),
     ("release", "Passing the disclosure gate"),
     ("write", "Writing the tables"),
     ("report", "Writing the report"),
 )
 _LABELS: Final = dict(STAGES)
+WORKERS: Final = 2
+"""Datasets made at a time: the database and array work let go of the interpreter."""
 
 
 def run_study_folder(
@@ -122,10 +126,12 @@ def run_study(
     with progress.stage("dataset", _LABELS["dataset"]):
         dataset, others, notes = build_datasets(records, study)
     kept = Checkpoints.at(checkpoints, key=hash_json(_identity(study, records, engine)))
-    with progress.stage("describe", _LABELS["describe"]):
-        described = kept.stage("describe", lambda: describe(dataset, records))
-    with progress.stage("model", _LABELS["model"]):
-        modelled = kept.stage("model", lambda: model(dataset, others, engine, progress))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        describing = beside.submit(kept.stage, "describe", lambda: describe(dataset, records))
+        with progress.stage("model", _LABELS["model"]):
+            modelled = kept.stage("model", lambda: model(dataset, others, engine, progress))
+        with progress.stage("describe", _LABELS["describe"]):
+            described = describing.result()
     tables = in_order({**described.tables, **modelled.tables})
     with progress.stage("release", _LABELS["release"]):
         words = study_words(dataset, records, [*described.left_out], [*notes, *modelled.notes])
@@ -180,14 +186,19 @@ def build_datasets(
     """
     from outcomes.study.dataset import build_dataset
 
-    dataset = build_dataset(records, study)
+    windows = [days for days in study.time.sensitivity_windows if days != study.time.window_days]
     others: dict[str, StudyDataset] = {}
     notes: list[str] = []
-    for days in study.time.sensitivity_windows:
-        if days == study.time.window_days:
-            continue
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        making = pool.submit(build_dataset, records, study)
+        asked = [
+            pool.submit(build_dataset, records, study, window_days=days, described=False)
+            for days in windows
+        ]
+        dataset = making.result()
+    for days, made in zip(windows, asked, strict=True):
         try:
-            others[f"window_{days}"] = build_dataset(records, study, window_days=days)
+            others[f"window_{days}"] = made.result()
         except EstimationError as error:
             notes.append(f"The window of {days} days was left out of the checks: {error}")
     return dataset, others, notes
