@@ -119,13 +119,14 @@ class Narrative:
             return ""
         start = number(self.means.starts[outcome.id], outcome.words.decimals)
         end = number(reference, outcome.words.decimals)
-        course = f"average {noun(outcome)} went from {start} to {end} {self._by()}"
+        begun = f"from a common start of {start}"
+        course = f"average {noun(outcome)} went to {end} {self._by()}"
         name = self.study.phrase(self.study.reference)
         if all(g > 0 for g in known):
-            return f"Every group got better, {name} included: its {course}."
+            return f"Every group got better, {name} included: {begun}, its {course}."
         improved = counted(sum(g > 0 for g in known))
         many = f"{capitalised(improved)} of {counted(len(known))} groups got better."
-        return f"{many} With {name}, {course}."
+        return f"{many} With {name}, {begun}, {course}."
 
     def _counts(self) -> list[str]:
         """Count the types with a difference on each main outcome, worsening after improvement."""
@@ -226,8 +227,8 @@ class Narrative:
             else f"at {number(next(iter(means.values())), d)}"
         )
         when = self.study.visits[visit].at
-        begun = f"Every group started from an average of {number(start, d)}"
-        return [f"{begun} and stood {spread} {when}.", _shared_part(gains)]
+        begun = f"Adjusted to a common start of {number(start, d)}"
+        return [f"{begun}, the groups stood {spread} {when}.", _shared_part(gains)]
 
     def templates(self) -> dict[Code, str]:
         """Return the sentence on a difference for each verdict; names are filled in later."""

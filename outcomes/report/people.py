@@ -228,6 +228,16 @@ class Completeness:
     rows: tuple[tuple[str, tuple[Heat, ...]], ...]
     floor: str
 
+    @property
+    def any_low(self) -> bool:
+        """Whether a cell is under the floor."""
+        return any(cell.low for _, cells in self.rows for cell in cells)
+
+    @property
+    def any_hatched(self) -> bool:
+        """Whether a cell is hidden or was not planned."""
+        return any(cell.hidden or not cell.planned for _, cells in self.rows for cell in cells)
+
 
 def build_completeness(context: Context) -> Completeness | None:
     """Return the matrix of types by outcomes and visits."""
