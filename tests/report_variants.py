@@ -133,6 +133,15 @@ def hostile() -> Release:
     return Release(_study(release, exposures=exposures, title=HOSTILE, question=HOSTILE), tables)
 
 
+def one_threshold() -> Release:
+    """Shares for every threshold at the declared visit, for one threshold at the others."""
+    release = example.release()
+    table = release.tables["responders"]
+    kept = table["visit"].eq("week_12") | table["threshold"].isin([2, 10])
+    rows = table[kept].reset_index(drop=True)
+    return Release(release.study, {**release.tables, "responders": rows})
+
+
 def long_names() -> Release:
     """Names that fill lines."""
     release = example.release()
@@ -152,4 +161,5 @@ VARIANTS = {
     "empty": empty,
     "hostile": hostile,
     "long_names": long_names,
+    "one_threshold": one_threshold,
 }

@@ -100,6 +100,20 @@ def test_the_bar_can_be_worked_with_the_keyboard(visit: Any, pages: dict[str, st
     assert shown == "3 points or more better"
 
 
+def test_a_visit_with_one_threshold_shows_no_empty_curve(visit: Any, pages: dict[str, str]) -> None:
+    opened = visit(pages["one_threshold"])
+    opened.ready()
+    curve = opened.page.locator("#pain-people .curve")
+    assert curve.is_visible()
+    opened.page.select_option("#pick-v", "week_52")
+    assert not curve.is_visible()
+    assert opened.page.locator("#pain-people [data-r=dots] tr").count() == 6
+    shown = opened.page.locator("#pain-people [data-r=threshold]").first.inner_text()
+    assert shown == "2 points or more better"
+    opened.page.select_option("#pick-v", "week_12")
+    assert curve.is_visible()
+
+
 def test_without_scripts_the_answer_is_there(visit: Any, pages: dict[str, str]) -> None:
     opened = visit(pages["clinic"], java_script_enabled=False)
     page = opened.page

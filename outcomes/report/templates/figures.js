@@ -184,13 +184,13 @@ function redrawFigures() {
   all('[data-panel], .curve').forEach(place => {
     headPanel(place);
     place.stale = true;
-    if (place.near) bring(place);
+    if (place.near && !place.hidden) bring(place);
   });
 }
 let lastWidth = 0;
 function resizeFigures() {
   lastWidth = one('main').clientWidth;
-  drawn.forEach(place => paint(window.Plotly, place));
+  drawn.forEach(place => { if (!place.hidden) paint(window.Plotly, place); });
 }
 function startSlider(place) {
   const section = place.closest('.effect'), outcome = outcomeOf(section.dataset.o);
@@ -227,7 +227,7 @@ function preparePaper(on) {
   if (on) {
     folded = all('details:not([open])').filter(part => !part.matches('.data, .stackset, .onscreen'));
     folded.forEach(part => { part.open = true; });
-    if (window.Plotly && !isDeclared()) all('[data-panel], .curve').forEach(place => paint(window.Plotly, place));
+    if (window.Plotly && !isDeclared()) all('[data-panel], .curve:not([hidden])').forEach(place => paint(window.Plotly, place));
   } else folded.forEach(part => { part.open = false; });
   if (window.Plotly) resizeFigures();
 }

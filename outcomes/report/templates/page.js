@@ -152,12 +152,23 @@ function shareOf(responders, visit, key, slot) {
 }
 function drawDots(section, outcome, visit) {
   const {keys, chosen, worse} = outcome.responders;
-  const key = chosenKey[outcome.id] ?? chosen;
+  const whole = foldCurve(section, outcome, visit);
+  const key = whole ? chosenKey[outcome.id] ?? chosen : chosen;
   say('threshold', keys[key][1], section);
   const asked = worse === null ? [key] : [key, worse];
   one('[data-r=dots]', section).replaceChildren(...D.types.map((_, slot) => h('tr', {},
     h('th', {scope: 'row'}, typeName(slot, true)),
     ...asked.flatMap(question => dotCells(slot, shareOf(outcome.responders, visit, question, slot))))));
+}
+/* A visit with one threshold has no curve to draw, and nothing to slide along. */
+function foldCurve(section, outcome, visit) {
+  const {plain} = outcome.responders, curve = one('.curve', section);
+  const known = key => D.types.some((_, slot) => shareOf(outcome.responders, visit, key, slot).estimate !== null);
+  const whole = plain.filter(known).length > 1;
+  if (!curve) return whole;
+  curve.hidden = !whole;
+  curve.parentNode.classList.toggle('single', !whole);
+  return whole;
 }
 function dotCells(slot, found) {
   const shown = found.estimate !== null;
