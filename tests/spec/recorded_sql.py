@@ -28,21 +28,18 @@ from outcomes.workflow.demo import demo_study
 from outcomes.workflow.run import describe
 from tests.records_example import write_example
 
-Effect = Literal["given", "kept", "added", "asked"]
+Effect = Literal["given", "kept", "asked"]
 
-_WRAPPERS: tuple[tuple[str, Effect], ...] = (
-    (r"create\s+(?:or\s+replace\s+)?temp\s+table\s+(\w+)\s+as\s+(.+)", "kept"),
-    (r"insert\s+into\s+(\w+)\s+(.+)", "added"),
-)
-_EMPTY = r"create\s+temp\s+table\s+(\w+)\s*\(.+\)"
-_DELETE = r"delete\s+from\s+(\w+)\s+where\s+(.+)"
+_KEEP = r"create\s+(?:or\s+replace\s+)?temp\s+table\s+(\w+)\s+as\s+(.+)"
+_INSERT = r"insert\s+into\s+(\w+)\s+(.+)"
+_CHANGE = r"(?:create\s+temp\s+table|delete\s+from)\s+(\w+)\s*(?:\(|where\s).+"
 _PASSED_ON = ("keep", "give", "columns", "frame", "row", "run", "fetch", "per_episode")
 """Calls that only hand a statement on; it belongs to who calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A statement and its answer; ``given`` is a table that came from elsewhere, without a text."""
+    """A select and its answer; what is ``given`` is a table as it stood, without a text."""
 
     effect: Effect
     table: str
@@ -67,14 +64,14 @@ class RecordingConnection:
 
     def execute(self, text: str, *parameters: Any) -> Any:
         assert not parameters, f"{_origin()}: engines mark parameters differently; write literals"
-        if empty := re.fullmatch(_EMPTY, text.strip(), re.DOTALL | re.IGNORECASE):
-            self._inner.execute(text)
-            self.give(empty[1])
-            return self._inner
         effect, table, select = apart(text)
-        answer = self._inner.execute(select).to_arrow_table()
-        self._take_down(effect, table, select, answer)
-        return self._inner.execute(text)
+        if select:
+            answer = self._inner.execute(select).to_arrow_table()
+            self._take_down(effect, table, select, answer)
+        result = self._inner.execute(text)
+        if table and effect != "kept":
+            self.give(table)
+        return result
 
     def give(self, name: str) -> None:
         """Take down a table that no statement made."""
@@ -83,13 +80,7 @@ class RecordingConnection:
 
     def _take_down(self, effect: Effect, table: str, select: str, answer: pa.Table) -> None:
         self._steps.append(
-            Step(
-                effect=effect,
-                table=table,
-                select=select,
-                answer=answer,
-                origin=_origin(),
-            )
+            Step(effect=effect, table=table, select=select, answer=answer, origin=_origin())
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -97,14 +88,18 @@ class RecordingConnection:
 
 
 def apart(text: str) -> tuple[Effect, str, str]:
-    """Return what a statement does, to which table, and the select in it."""
-    for pattern, effect in _WRAPPERS:
-        if found := re.fullmatch(pattern, text.strip(), re.DOTALL | re.IGNORECASE):
-            return effect, found[1], found[2]
-    if found := re.fullmatch(_DELETE, text.strip(), re.DOTALL | re.IGNORECASE):
-        # What a deletion leaves, as a select.
-        return "kept", found[1], f"select * from {found[1]} where not coalesce({found[2]}, false)"
+    """Return what becomes of an answer, the table that is made or changed, and the select."""
+    if found := _match(_KEEP, text):
+        return "kept", found[1], found[2]
+    if found := _match(_INSERT, text):
+        return "asked", found[1], found[2]
+    if found := _match(_CHANGE, text):
+        return "given", found[1], ""
     return "asked", "", text
+
+
+def _match(pattern: str, text: str) -> re.Match[str] | None:
+    return re.fullmatch(pattern, text.strip(), re.DOTALL | re.IGNORECASE)
 
 
 def _origin() -> str:

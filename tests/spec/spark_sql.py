@@ -72,21 +72,16 @@ def replay(spark: Spark, steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
     Tables that a statement made are Spark's own from then on. Where they were wrong the recorded
     ones take their place, so that every statement is judged for itself.
     """
-    tables: dict[str, pa.Table] = {}
+    waiting: dict[str, pa.Table] = {}
     for step in steps:
-        answer, fault = step.answer, ""
+        table = step.answer
         if step.effect != "given":
-            answer, fault = _asked(spark, step)
+            for name in [name for name in waiting if re.search(rf"\b{name}\b", step.select)]:
+                spark.place(name, waiting.pop(name))
+            table, fault = _asked(spark, step)
             yield step, fault
-        if step.effect == "asked":
-            continue
-        if step.effect == "added":
-            before = tables[step.table]
-            answer = pa.concat_tables(
-                [before, answer.rename_columns(before.column_names).cast(before.schema)]
-            )
-        tables[step.table] = answer
-        spark.place(step.table, answer)
+        if step.effect != "asked":
+            waiting[step.table] = table
 
 
 def _asked(spark: Spark, step: Step) -> tuple[pa.Table, str]:
