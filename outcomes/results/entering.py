@@ -47,7 +47,9 @@ def grouped(rows: list[Row], *keys: str) -> Iterator[list[tuple[int, Row]]]:
     """Yield rows that agree on ``keys``, with their positions."""
     found: dict[tuple[Any, ...], list[tuple[int, Row]]] = {}
     for k, row in enumerate(rows):
-        found.setdefault(tuple(row[key] for key in keys), []).append((k, row))
+        values = (row[key] for key in keys)
+        place = tuple(None if value != value else value for value in values)  # NaN equals nothing
+        found.setdefault(place, []).append((k, row))
     yield from found.values()
 
 
@@ -63,11 +65,12 @@ def add_lines(ledger: Ledger, name: str, rows: list[Row], column: str, *keys: st
             ledger.add_up(total, parts)
 
 
-def enter_patients(ledger: Ledger, name: str, k: int, row: Row, episodes: int | None) -> None:
+def enter_patients(ledger: Ledger, name: str, k: int, row: Row, episodes: int | None) -> int | None:
     """Enter the patients behind episodes; those with several episodes are the rest."""
     patients = enter(ledger, (name, k, "n_patients"), row["n_patients"])
     if episodes is not None and patients is not None:
         ledger.subtract(episodes, patients)
+    return patients
 
 
 def enter_share(ledger: Ledger, cell: Cell, share: object, known: int | None) -> int | None:

@@ -6,7 +6,7 @@ exact numbers, never assumed (:mod:`outcomes.results.ledger`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from outcomes.results.entering import (
@@ -84,7 +84,8 @@ def _completeness(ledger: Ledger, name: str, rows: list[Row]) -> None:
 
 
 def _flow(ledger: Ledger, name: str, rows: list[Row]) -> None:
-    box: int | None = None
+    boxes: list[int] = []
+    patients: list[int] = []
     reasons: list[int] = []
     for k, row in sorted(enumerate(rows), key=lambda item: number_or_none(item[1]["order"]) or 0.0):
         cell = (name, k, "n_episodes")
@@ -93,16 +94,25 @@ def _flow(ledger: Ledger, name: str, rows: list[Row]) -> None:
         size = None if value is None else ledger.find(("size", ALL), value)
         key = ("size", ALL) if kept and size is not None else None
         entry = enter(ledger, cell, value, key)
-        enter_patients(ledger, name, k, row, entry)
+        people = enter_patients(ledger, name, k, row, entry)
         if entry is None:
             continue
         if not kept:
             reasons.append(entry)
             continue
-        if box is not None:
-            ledger.add_up(box, [entry, *reasons])
-            ledger.subtract(box, entry)
-        box, reasons = entry, []
+        if boxes:
+            ledger.add_up(boxes[-1], [entry, *reasons])
+        _lie_within(ledger, boxes, entry)
+        if people is not None:
+            _lie_within(ledger, patients, people)
+        reasons = []
+
+
+def _lie_within(ledger: Ledger, earlier: list[int], box: int) -> None:
+    """Say that a box lies within all before it, and put it behind them."""
+    for whole in earlier:
+        ledger.subtract(whole, box)
+    earlier.append(box)
 
 
 def _baseline(ledger: Ledger, name: str, rows: list[Row]) -> None:
@@ -144,8 +154,7 @@ def _components(ledger: Ledger, name: str, rows: list[Row]) -> None:
         if size is not None:
             ledger.subtract(size, had, guard=True)
     for (period, intervention, exposure), had in at.items():
-        parent = _parent(at, period, intervention, exposure)
-        if parent is not None:
+        for parent in _parents(at, period, intervention, exposure):
             ledger.subtract(parent, had)
         episode = at.get(("episode", intervention, exposure))
         if period == "window" and episode is not None:
@@ -153,15 +162,14 @@ def _components(ledger: Ledger, name: str, rows: list[Row]) -> None:
     add_lines(ledger, name, rows, "n_episodes", "period", "intervention")
 
 
-def _parent(
+def _parents(
     at: dict[tuple[str, str, str], int], period: str, intervention: str, exposure: str
-) -> int | None:
-    """Return the nearest group above an intervention that has a row of its own."""
+) -> Iterator[int]:
+    """Yield the groups above an intervention that have rows of their own."""
     while "." in intervention:
         intervention = intervention.rpartition(".")[0]
         if (period, intervention, exposure) in at:
-            return at[period, intervention, exposure]
-    return None
+            yield at[period, intervention, exposure]
 
 
 def _combinations(ledger: Ledger, name: str, rows: list[Row]) -> None:

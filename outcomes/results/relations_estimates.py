@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from itertools import pairwise
+from itertools import combinations
 from typing import Any, Final
 
 from outcomes.results.entering import (
@@ -19,6 +19,8 @@ from outcomes.results.view import Row
 
 RISK: Final = "risk"
 CHANGE_PARTS: Final = frozenset({"stopped", "halved", "little_change", "little", "increased"})
+SEEN_ALONE: Final = frozenset({"observed-only", "missing-is-failure"})
+"""Methods whose shares count none but those who were seen."""
 _SAME: Final = ("analysis_id", "outcome", "estimand", "population", "method", "subgroup", "visit")
 
 
@@ -32,6 +34,7 @@ def enter_estimates(ledger: Ledger, name: str, rows: list[Row]) -> None:
         if row["scale"] == RISK:
             enter_share(ledger, (name, k, "estimate"), row["estimate"], entry)
     _steps(ledger, name, rows)
+    _same_people(ledger, name, rows)
     _parts(ledger, name, rows)
     levels = [row | {"exposure": row["level"]} for row in rows]
     add_lines(ledger, name, levels, "estimate", *_SAME, "threshold", "reference", "scale")
@@ -64,13 +67,23 @@ def _steps(ledger: Ledger, name: str, rows: list[Row]) -> None:
             (number_or_none(row["threshold"]), ledger.placed.get((name, k, "estimate")))
             for k, row in line
         ]
-        steps = sorted((t, e) for t, e in placed if t is not None and e is not None)
-        for (_, more), (_, fewer) in pairwise(steps):
-            value = ledger.entries
-            first, last = (
-                (more, fewer) if value[more].value >= value[fewer].value else (fewer, more)
-            )
-            ledger.subtract(first, last)
+        steps = [e for t, e in placed if t is not None and e is not None]
+        steps.sort(key=lambda e: ledger.entries[e].value)
+        for fewer, more in combinations(steps, 2):
+            ledger.subtract(more, fewer)
+
+
+def _same_people(ledger: Ledger, name: str, rows: list[Row]) -> None:
+    """Those seen to reach a threshold are the same, whatever is said of the unseen."""
+    for line in grouped(rows, "outcome", "estimand", "subgroup", "visit", "level", "threshold"):
+        seen = [
+            ledger.placed.get((name, k, "estimate"))
+            for k, row in line
+            if row["method"] in SEEN_ALONE and not row["reference"]
+        ]
+        first, *others = [entry for entry in seen if entry is not None] or [0]
+        for other in others:
+            ledger.add_up(first, [other])
 
 
 def _parts(ledger: Ledger, name: str, rows: list[Row]) -> None:
