@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,3 +22,12 @@ def _global_random_state_is_left_alone() -> Iterator[None]:
     yield
     after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
     assert np.array_equal(before, after), "a test moved NumPy's global random state"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the results folder of a real run on synthetic records, made once."""
+    from outcomes.workflow import run_demo
+
+    out = tmp_path_factory.mktemp("demo")
+    return run_demo(episodes=1500, seed=7, out=out).parent
