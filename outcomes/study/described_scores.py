@@ -2,7 +2,8 @@
 
 The value at a visit is the one nearest to its target day within its window, ties by the study's
 rule; at an event visit the one marked as such, else the last one shortly before the event; at time
-zero the last one up to it. Instruments that the study compares have the values of the study's own
+zero the last one up to it. Where only the answers of an instrument are recorded, it is scored from
+them by the catalog's rule. Instruments that the study compares have the values of the study's own
 dataset. Everything is of those measured: who was not measured is in ``n_episodes``, not in the
 share. *Improved* and *worse* are the instrument's smallest important change for one person, in
 either direction, among those with a value at both times.
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from outcomes.catalog.instruments import Instrument, instrument, instrument_aliases, instrument_ids
+from outcomes.measures.score import PRORATED, SCORED, score_items
+from outcomes.records.sql import literals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,24 +111,33 @@ def describe_scores(opened: Analysed, found: Description) -> None:
 def _pick(opened: Analysed) -> list[str]:
     """Make the table ``picked`` (position, code, visit, score) and return the codes' names."""
     opened.run("create temp table picked (position bigint, code int, visit int, score double)")
+    opened.run(
+        "create temp table scored (position bigint, code int, study_day bigint, score double,"
+        " ended bigint, at_discharge boolean)"
+    )
     codes = list(dict.fromkeys(_compared(opened).values()))
+    first = int(opened.dataset.spec.time.baseline_from_day)
     if opened.needs("Scores that are not compared", "assessments"):
         codes = _register_codes(opened, codes)
-        opened.run(_SCORED.format(first=int(opened.dataset.spec.time.baseline_from_day)))
-        opened.run(_AT_ZERO)
-        later = (
-            "study_day < target"
-            if opened.dataset.spec.time.tie == "later"
-            else "study_day > target"
-        )
-        for k, visit in enumerate(opened.dataset.spec.visits, start=1):
-            if visit.day is None or visit.from_day is None or visit.to_day is None:
-                opened.run(_AT_DISCHARGE.format(visit=k, within=visit.within_days))
-            else:
-                window = (visit.day, visit.from_day, visit.to_day)
-                opened.run(_at_visit(k, *window, later.replace("target", str(visit.day))))
+        opened.run(_SCORED.format(first=first))
+    codes = _add_forms(opened, codes, first)
+    _pick_visits(opened)
     _take_compared(opened, codes)
     return codes
+
+
+def _pick_visits(opened: Analysed) -> None:
+    """Take from ``scored`` what counts at time zero and at each visit."""
+    opened.run(_AT_ZERO)
+    later = (
+        "study_day < target" if opened.dataset.spec.time.tie == "later" else "study_day > target"
+    )
+    for k, visit in enumerate(opened.dataset.spec.visits, start=1):
+        if visit.day is None or visit.from_day is None or visit.to_day is None:
+            opened.run(_AT_DISCHARGE.format(visit=k, within=visit.within_days))
+        else:
+            window = (visit.day, visit.from_day, visit.to_day)
+            opened.run(_at_visit(k, *window, later.replace("target", str(visit.day))))
 
 
 def _compared(opened: Analysed) -> dict[str, str]:
@@ -147,8 +159,42 @@ def _register_codes(opened: Analysed, codes: list[str]) -> list[str]:
     return codes
 
 
+def _add_forms(opened: Analysed, codes: list[str], first: int) -> list[str]:
+    """Score instruments of which only the answers are recorded; return all codes."""
+    if not opened.records.has("items"):
+        return codes
+    there = {code.split(".")[0] for code in codes}
+    found = opened.fetch("select distinct instrument from items order by 1")["instrument"]
+    names = [str(name) for name in found if catalog_code(str(name)) not in {*there, None}]
+    if not names:
+        return codes
+    answers = opened.cursor.execute(_ANSWERS.format(names=literals(names), first=first)).df()
+    forms = score_items(answers)
+    forms = forms[forms["status"].isin((SCORED, PRORATED))]
+    codes = list(dict.fromkeys([*codes, *forms["instrument"]]))
+    forms = forms.assign(code=[codes.index(code) for code in forms["instrument"]])
+    opened.cursor.register("form_frame", forms[["episode_id", "day", "code", "score"]])
+    opened.run(_FORMS.format(names=literals(names)))
+    return codes
+
+
+_ANSWERS: Final = """
+select i.episode_id, i.day, i.instrument, i.item, i.answer
+from items i join analysed a on a.episode_id = i.episode_id
+where i.instrument in ({names}) and i.day >= {first}
+"""
+_FORMS: Final = """
+insert into scored
+select a.position, f.code, f.day - a.zero_day, f.score, a.end_day - a.zero_day, o.marked
+from form_frame f
+join analysed a on a.episode_id = f.episode_id
+join (
+  select episode_id, day, max(case when occasion = 'discharge' then 1 else 0 end) = 1 as marked
+  from items where instrument in ({names}) group by episode_id, day
+) o on o.episode_id = f.episode_id and o.day = f.day
+"""
 _SCORED: Final = """
-create temp table scored as
+insert into scored
 select a.position, n.code, s.day - a.zero_day as study_day, s.score,
        a.end_day - a.zero_day as ended,
        coalesce(s.occasion = 'discharge', false) as at_discharge
