@@ -25,14 +25,18 @@ from outcomes.study.dataset_rows import (
 from outcomes.study.episodes import Flow, find_candidates
 from outcomes.study.exposure import delivered_frame, find_exposure, has_components, keep_held
 from outcomes.study.exposure_types import study_types
+from outcomes.study.opioids import opioids_by_outcome
 from outcomes.study.selection import count_followed, select_episodes
 from outcomes.study.steps import steps_in
 from outcomes.study.visits import BASELINE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from outcomes.records.files import Records
+    from outcomes.study.opioids import Opioids
     from outcomes.study.sections import OutcomeSpec
     from outcomes.study.spec import StudySpec
 
@@ -102,6 +106,7 @@ def build_dataset(
     *,
     window_days: int | None = None,
     described: bool = True,
+    opioids: Mapping[str, Opioids | None] | None = None,
 ) -> StudyDataset:
     """Make the study's dataset from the records.
 
@@ -113,6 +118,8 @@ def build_dataset(
         Another length of the exposure window, for a sensitivity analysis.
     described : bool
         Whether care is to be described from the dataset; ``delivered`` is empty where not.
+    opioids : mapping, optional
+        From :func:`outcomes.study.opioids.opioids_by_outcome`, where it is at hand.
 
     Raises
     ------
@@ -124,14 +131,17 @@ def build_dataset(
     """
     length = spec.time.window_days if window_days is None else window_days
     types = study_types(spec.exposure)
+    opioids = opioids_by_outcome(records, spec) if opioids is None else opioids
     flow = Flow()
     with steps_in(records) as steps:
         eligible, notes = find_candidates(steps, spec.population, length, flow)
-        names = keep_held(steps, types, length) if has_components(steps) else []
+        there = has_components(steps)
+        names = keep_held(steps, types, length, whole=described) if there else []
         found = find_exposure(steps, eligible, types, spec.exposure)
         analysed, exposures = select_episodes(eligible, found, types, spec, length, flow)
         episodes = episode_rows(steps, eligible, found, analysed, spec)
-        values, more = find_values(steps, spec, episodes["episode_id"].to_numpy(), length)
+        ids = episodes["episode_id"].to_numpy()
+        values, more = find_values(steps, spec, ids, opioids, length=length)
         notes += [*found.notes, *more, *covariate_notes(records, spec)]
         delivered = delivered_frame(steps, names) if names and described else nothing_delivered()
     rows = visit_rows(spec, episodes, values)

@@ -15,10 +15,13 @@ from outcomes.study.medicines import find_doses
 from outcomes.study.visits import BASELINE, catalog_id, find_scores
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from outcomes.records.files import Records
     from outcomes.study.exposure import Exposure
+    from outcomes.study.opioids import Opioids
     from outcomes.study.spec import StudySpec
     from outcomes.study.steps import Steps
 
@@ -118,7 +121,12 @@ class Values:
 
 
 def find_values(
-    steps: Steps, spec: StudySpec, ids: NDArray[np.int64], length: int
+    steps: Steps,
+    spec: StudySpec,
+    ids: NDArray[np.int64],
+    opioids: Mapping[str, Opioids | None],
+    *,
+    length: int,
 ) -> tuple[Values, list[str]]:
     """Return every outcome of the analysed episodes; ``analysed_ids`` has been kept."""
     codes = {o.id: catalog_id(o.instrument) for o in spec.outcomes if o.measure == "score"}
@@ -130,7 +138,12 @@ def find_values(
         if outcome.measure == "daily_mme":
             coverage = spec.medication.coverage
             values[outcome.id], used, more = find_doses(
-                steps, outcome, spec.visits, coverage=coverage, window_days=length
+                steps,
+                outcome,
+                spec.visits,
+                opioids[outcome.id],
+                coverage=coverage,
+                window_days=length,
             )
             any_opioid = used if any_opioid is None else any_opioid
             notes += more

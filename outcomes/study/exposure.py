@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 MEASURES: Final = ("minutes", "units", "visits")
 RECORDED: Final = 0.8
+LAST_DAY: Final = 1_000_000
+"""No day of an episode is later."""
 DECIMALS: Final = 9
 """Shares are compared after rounding, so that halves of tidy numbers are halves."""
 _OTHER_GROUP: Final = "other"
@@ -113,7 +115,7 @@ from components c
 join sessions s on s.session_id = c.session_id
 join candidates e on e.episode_id = s.episode_id
 join intervention_names n on n.intervention = c.intervention
-where e.reason is null and s.day >= 0 and coalesce(s.attended, true)
+where e.reason is null and s.day between 0 and {last_day} and coalesce(s.attended, true)
 group by s.episode_id, c.session_id, n.number, s.day
 """
 """One row an intervention within a session that was held."""
@@ -138,8 +140,13 @@ where h.in_window
 """
 
 
-def keep_held(steps: Steps, types: ExposureTypes, window_days: int) -> list[str]:
-    """Keep ``held`` and ``intervention_names``; return the interventions by number."""
+def keep_held(
+    steps: Steps, types: ExposureTypes, window_days: int, *, whole: bool = True
+) -> list[str]:
+    """Keep ``held`` and ``intervention_names``; return the interventions by number.
+
+    Without ``whole``, which is for classifying alone, nothing after the window is held.
+    """
     import pandas as pd
 
     found = [str(name) for name in steps.columns(NAMES)["intervention"]]
@@ -156,7 +163,8 @@ def keep_held(steps: Steps, types: ExposureTypes, window_days: int) -> list[str]
         }
     )
     steps.give("intervention_names", names)
-    steps.keep("held", HELD.format(window_days=window_days))
+    last_day = LAST_DAY if whole else window_days - 1
+    steps.keep("held", HELD.format(window_days=window_days, last_day=last_day))
     return found
 
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from outcomes.catalog.medications import OPIOID, OPIOID_AGONIST, drug_groups, ingredients
+from outcomes.catalog.medications import OPIOID, OPIOID_AGONIST
 from outcomes.measures.fills import NOT_COMPUTABLE
-from outcomes.measures.medication import average_mme, classes_used, daily_mme
+from outcomes.measures.medication import average_mme, classes_used
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from outcomes.study.opioids import Opioids
     from outcomes.study.sections import OutcomeSpec, VisitSpec
     from outcomes.study.steps import Steps
 
@@ -37,15 +38,6 @@ if TYPE_CHECKING:
 DATED: Final = ("sessions", "assessments", "items", "events", "home_log")
 """Tables whose days show that an episode was still seen."""
 
-DRUGS: Final = "select distinct drug from medications where drug is not null order by 1"
-OPIOIDS: Final = """
-select m.patient_id, m.day, m.drug, m.route, m.strength, m.unit, m.quantity, m.days_supply,
-       m.as_needed, m.source
-from medications m
-join opioid_names o on o.drug = m.drug
-where m.patient_id in (select patient_id from analysed_ids)
-order by m.patient_id, m.day, m._source, m._row
-"""
 SEEN: Final = """
 select episode_id, max(day) as day from ({parts}) dated group by episode_id
 """
@@ -61,6 +53,7 @@ def find_doses(
     steps: Steps,
     outcome: OutcomeSpec,
     visits: Sequence[VisitSpec],
+    opioids: Opioids | None,
     *,
     coverage: str,
     window_days: int,
@@ -74,6 +67,8 @@ def find_doses(
     outcome : OutcomeSpec
         With measure ``daily_mme``.
     visits : sequence of VisitSpec
+    opioids : Opioids, optional
+        Under the rules of the outcome; None where the records hold no medicines.
     coverage : {"last_record", "declared"}
     window_days : int
         Day of time zero on the episode's clock.
@@ -87,22 +82,13 @@ def find_doses(
     clock = _clock(steps)
     windows = _windows(clock, outcome, visits, coverage=coverage, window_days=window_days)
     shape = (1 + len(visits), len(clock))
-    if not steps.records.has("medications"):
+    if opioids is None:
         note = f"{outcome.name}: the records hold no table 'medications', so no dose is known."
         return np.full(shape, np.nan), np.full(shape, np.nan), [note]
-    names = _opioid_names(steps)
-    steps.give("opioid_names", names)
-    medications = steps.frame(OPIOIDS)
-    intervals = daily_mme(
-        medications,
-        factors=outcome.factors,
-        overlap=outcome.overlap,
-        as_needed=outcome.as_needed,
-    )
-    mme = average_mme(intervals, windows).to_numpy(dtype=np.float64)
-    used = classes_used(medications, windows)[[OPIOID, OPIOID_AGONIST]].any(axis=1)
+    mme = average_mme(opioids.intervals, windows).to_numpy(dtype=np.float64)
+    used = classes_used(opioids.medications, windows)[[OPIOID, OPIOID_AGONIST]].any(axis=1)
     any_opioid = np.where(windows["end_day"].notna(), used.to_numpy(dtype=np.float64), np.nan)
-    notes = _notes(outcome, intervals.attrs["statuses"], windows, len(clock))
+    notes = _notes(outcome, opioids.statuses(clock["patient_id"]), windows, len(clock))
     return mme.reshape(shape), any_opioid.reshape(shape), notes
 
 
@@ -147,16 +133,6 @@ def _windows(
             "end_day": stop,
         }
     )
-
-
-def _opioid_names(steps: Steps) -> pd.DataFrame:
-    """Return the names of opioids, and those that may be: the catalog does not know them."""
-    import pandas as pd
-
-    found = [str(name) for name in steps.columns(DRUGS)["drug"]]
-    opioids = {OPIOID, OPIOID_AGONIST}
-    kept = [n for n in found if opioids.intersection(drug_groups(n)) or not ingredients(n)]
-    return pd.DataFrame({"drug": pd.Series(kept, dtype="object")})
 
 
 def _notes(

@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -185,16 +186,16 @@ def build_datasets(
     A window in which the declared groups are too small leaves its sensitivity analysis out.
     """
     from outcomes.study.dataset import build_dataset
+    from outcomes.study.opioids import opioids_by_outcome
 
+    opioids = opioids_by_outcome(records, study)
     windows = [days for days in study.time.sensitivity_windows if days != study.time.window_days]
     others: dict[str, StudyDataset] = {}
     notes: list[str] = []
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        making = pool.submit(build_dataset, records, study)
-        asked = [
-            pool.submit(build_dataset, records, study, window_days=days, described=False)
-            for days in windows
-        ]
+        making = pool.submit(build_dataset, records, study, opioids=opioids)
+        check = partial(build_dataset, records, study, described=False, opioids=opioids)
+        asked = [pool.submit(check, window_days=days) for days in windows]
         dataset = making.result()
     for days, made in zip(windows, asked, strict=True):
         try:

@@ -1,0 +1,90 @@
+"""What the records hold of everybody's opioids: read and added up once for all windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from outcomes.catalog.medications import OPIOID, OPIOID_AGONIST, drug_groups, ingredients
+from outcomes.measures.fills import derive_fills
+from outcomes.measures.medication import mme_intervals
+from outcomes.study.steps import steps_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from outcomes.records.files import Records
+    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.spec import StudySpec
+    from outcomes.study.steps import Steps
+
+DRUGS: Final = "select distinct drug from medications where drug is not null order by 1"
+OPIOIDS: Final = """
+select m.patient_id, m.day, m.drug, m.route, m.strength, m.unit, m.quantity, m.days_supply,
+       m.as_needed, m.source
+from medications m
+join opioid_names o on o.drug = m.drug
+order by m.patient_id, m.day, m._source, m._row
+"""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Opioids:
+    """Opioids under the rules of one outcome.
+
+    Attributes
+    ----------
+    medications : DataFrame
+        Records of opioids, and of medicines that the catalog does not know.
+    status : Series
+        Of each record: whether its dose counts, or why not.
+    intervals : DataFrame
+        Of constant dose, as of :func:`outcomes.measures.medication.daily_mme`.
+    """
+
+    medications: pd.DataFrame
+    status: pd.Series
+    intervals: pd.DataFrame
+
+    def statuses(self, patients: pd.Series) -> dict[str, int]:
+        """Count the records of some patients by status."""
+        theirs = np.isin(self.medications["patient_id"].to_numpy(), patients.to_numpy())
+        return {str(name): int(n) for name, n in self.status[theirs].value_counts().items()}
+
+
+def read_opioids(steps: Steps, outcome: OutcomeSpec) -> Opioids | None:
+    """Return the opioids of every patient; None where the records hold no medicines."""
+    if not steps.records.has("medications"):
+        return None
+    steps.give("opioid_names", _opioid_names(steps))
+    medications = steps.frame(OPIOIDS)
+    fills = derive_fills(
+        medications,
+        factors=outcome.factors,
+        overlap=outcome.overlap,
+        as_needed=outcome.as_needed,
+    )
+    return Opioids(
+        medications=medications,
+        status=fills["status"],
+        intervals=mme_intervals(fills, outcome.factors),
+    )
+
+
+def opioids_by_outcome(records: Records, spec: StudySpec) -> dict[str, Opioids | None]:
+    """Return the opioids of each outcome that is a dose."""
+    with steps_in(records) as steps:
+        doses = [outcome for outcome in spec.outcomes if outcome.measure == "daily_mme"]
+        return {outcome.id: read_opioids(steps, outcome) for outcome in doses}
+
+
+def _opioid_names(steps: Steps) -> pd.DataFrame:
+    """Return the names of opioids, and those that may be: the catalog does not know them."""
+    import pandas as pd
+
+    found = [str(name) for name in steps.columns(DRUGS)["drug"]]
+    opioids = {OPIOID, OPIOID_AGONIST}
+    kept = [n for n in found if opioids.intersection(drug_groups(n)) or not ingredients(n)]
+    return pd.DataFrame({"drug": pd.Series(kept, dtype="object")})
