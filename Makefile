@@ -48,6 +48,7 @@ quick: lint  ## the fast part, under a minute
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
 
 spark: setup  ## statements on Spark as well: needs Java
+	@command -v java >/dev/null || test -n "$$JAVA_HOME" || { echo "Spark needs a Java runtime."; exit 2; }
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	    -r requirements-spark.lock
