@@ -117,9 +117,11 @@ def record_study(folder: Path, *, episodes: int, seed: int) -> list[Step]:
     steps: list[Step] = []
     write_records(folder / "records", episodes=episodes, seed=seed)
     records = _recording(read_records(folder / "records"), steps)
-    dataset = build_dataset(records, _study(folder / "records"))
+    study = _study(folder / "records")
+    dataset = build_dataset(records, study)
     describe(dataset, records)
     study_moments(dataset, connection=records.connection)
+    _record_scores_from_items(records, study)
     _record_poor_records(folder / "poor", steps)
     return steps
 
@@ -132,33 +134,34 @@ def _recording(records: Records, steps: list[Step]) -> Records:
 
 
 def _study(records: Path) -> StudySpec:
-    """The demonstration, with scores from items, a visit at discharge and a lower bar for types."""
+    """The demonstration, with a visit at discharge and a lower bar for types."""
     plain = demo_study(records).model_dump(by_alias=True, exclude_none=True)
-    function = {"id": "function", "role": "other", "instrument": "promis_pf_4a", "margin": 2.0}
     discharge = {"label": "discharge", "event": "discharge", "within_days": 30}
     return StudySpec.model_validate(
         plain
         | {
-            "outcomes": [*plain["outcomes"], function],
             "visits": [*plain["visits"], discharge],
             "exposure": plain["exposure"] | {"min_group": 5},
         }
     )
 
 
+def _record_scores_from_items(records: Records, study: StudySpec) -> None:
+    """Scores of an instrument that a study compares and of which only answers are recorded."""
+    with steps_in(records) as opened:
+        opened.keep("analysed_ids", "select episode_id, end_day from episodes")
+        ids = opened.columns("select episode_id from analysed_ids order by episode_id")
+        codes = ("promis_pf_4a",)
+        find_scores(opened, ids["episode_id"], codes, study.visits, study.time, window_days=14)
+
+
 def _record_poor_records(folder: Path, steps: list[Step]) -> None:
-    """Who is eligible by age bands, without a clock of the patient, and scores without items."""
+    """Who is eligible where there are age bands, and no ages and no clock of the patient."""
     episodes = "episode_id,patient_id,body_region,end_day\nE1,P1,low_back,80\nE2,P2,neck,75\n"
     alone: dict[str, str | bytes | None] = {
         "episodes.csv": episodes + "E3,P2,low_back,60\nE4,P3,low_back,\n"
     }
     alone |= dict.fromkeys(f"{name}.csv" for name in ("clinics", "sessions", "components"))
     records = _recording(read_records(write_example(folder, alone)), steps)
-    study = demo_study(folder)
     with steps_in(records) as opened:
-        eligible, _ = find_candidates(opened, study.population, 14, Flow())
-        opened.keep(
-            "analysed_ids", "select episode_id, end_day from candidates where reason is null"
-        )
-        ids = eligible["episode_id"].to_numpy()
-        find_scores(opened, ids, ("nprs",), study.visits, study.time, window_days=14)
+        find_candidates(opened, demo_study(folder).population, 14, Flow())
