@@ -28,7 +28,8 @@ class Entry:
     """One count.
 
     To protect others a ``total`` is hidden rather than a cell, and the ``size`` of a group last.
-    An entry that is not ``protected`` may be known: second events of the same person.
+    An entry that is not ``protected`` may be known: second events of the same person. One that was
+    ``merged`` into another stands nowhere itself.
     """
 
     value: float
@@ -36,6 +37,7 @@ class Entry:
     protected: bool = True
     total: bool = False
     size: bool = False
+    merged: int | None = None
     cells: list[Cell] = field(default_factory=list)
 
 
@@ -114,3 +116,62 @@ class Ledger:
         self.relations.append(Relation(entries=(whole, part, left), weights=(1.0, -1.0, -1.0)))
         if guard:
             self.guarded.append((part, left))
+
+    def merge_alike(self) -> None:
+        """Make lines with the same numbers in every group one: they are of one thing.
+
+        Who was measured stands under several names, in several tables; a number hidden under one
+        and shown under another would be no secret. Fewer than three different numbers may agree by
+        chance.
+        """
+        first: dict[tuple[float, ...], tuple[tuple[int, ...], int | None]] = {}
+        for entries, total in self.lines:
+            numbers = tuple(self.entries[entry].value for entry in entries)
+            if len(set(numbers)) < 3:
+                continue
+            same, whole = first.setdefault(numbers, (entries, total))
+            for one, other in zip(same, entries, strict=True):
+                self._merge(one, other)
+            if whole is not None and total is not None:
+                self._merge(whole, total)
+        self._settle()
+
+    def _merge(self, one: int, other: int) -> None:
+        kept, gone = self._standing(one), self._standing(other)
+        if kept == gone or self.entries[kept].value != self.entries[gone].value:
+            return
+        entry, lost = self.entries[kept], self.entries[gone]
+        entry.cells += lost.cells
+        entry.total, entry.size = entry.total or lost.total, entry.size or lost.size
+        entry.protected = entry.protected or lost.protected
+        lost.cells, lost.protected, lost.merged = [], False, kept
+
+    def _standing(self, place: int) -> int:
+        """Return the entry that a place has been merged into."""
+        while (merged := self.entries[place].merged) is not None:
+            place = merged
+        return place
+
+    def _settle(self) -> None:
+        """Speak of the entries that are left in sums, guards, lines and places."""
+        at = [self._standing(place) for place in range(len(self.entries))]
+        sums = {relation: None for old in self.relations if (relation := _moved(old, at))}
+        self.relations = list(sums)
+        self.guarded = [(at[part], at[rest]) for part, rest in self.guarded]
+        self.lines = [
+            (tuple(at[e] for e in entries), None if total is None else at[total])
+            for entries, total in self.lines
+        ]
+        self.known = {key: at[place] for key, place in self.known.items()}
+        self.placed = {cell: at[place] for cell, place in self.placed.items()}
+
+
+def _moved(relation: Relation, at: Sequence[int]) -> Relation | None:
+    """Return a sum of the entries left; None where nothing is left to tie."""
+    weights: dict[int, float] = {}
+    for entry, weight in zip(relation.entries, relation.weights, strict=True):
+        weights[at[entry]] = weights.get(at[entry], 0.0) + weight
+    left = {entry: weight for entry, weight in weights.items() if weight}
+    if len(left) < 2:
+        return None
+    return Relation(entries=tuple(left), weights=tuple(left.values()))

@@ -53,6 +53,7 @@ def build_ledger(tables: Mapping[str, pd.DataFrame]) -> Ledger:
             rows = records(table)
             read(ledger, name, rows)
             _enter_rest(ledger, name, rows)
+    ledger.merge_alike()
     return ledger
 
 

@@ -41,6 +41,7 @@ class Attack:
     true: dict[Hashable, float] = field(default_factory=dict)
     sums: list[list[tuple[Hashable, int]]] = field(default_factory=list)
     pooled: dict[str, list[Row]] = field(default_factory=dict)
+    lines: list[dict[object, Hashable | None]] = field(default_factory=list)
 
     def know(self, name: Hashable, true: object, shown: object = None) -> Hashable | None:
         """Enter an unknown and what its released number says; None where there is none at all."""
@@ -133,7 +134,22 @@ def attack(exact: dict[str, pd.DataFrame], shown: dict[str, pd.DataFrame]) -> At
     for read in (_completeness, _flow, _baseline, _components, _combinations, _harms, _dose,
                  _described, _estimates, _gate):  # fmt: skip
         read(made, tables)
+    _alike(made)
     return made
+
+
+def _alike(made: Attack) -> None:
+    """Tie lines of two tables that have the same numbers in every group: they are of one thing."""
+    first: dict[frozenset[tuple[object, float]], dict[object, Hashable | None]] = {}
+    for line in made.lines:
+        known = {group: name for group, name in line.items() if name is not None}
+        numbers = frozenset((group, made.true[name]) for group, name in known.items() if group)
+        if len({true for _, true in numbers}) < 3:
+            continue
+        same = first.setdefault(numbers, known)
+        for group, name in known.items():
+            if group in same and name != same[group]:
+                made.add_up(same[group], [name])
 
 
 def read_shown(folder: Path, exact: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -184,6 +200,7 @@ def across(
     place = {id(pair[0]): k for k, pair in enumerate(given)}
     for line in by(given, *keys).values():
         found = {pair[0][level]: names[place[id(pair[0])]] for pair in line}
+        made.lines.append(dict(found))
         total = found.pop(ALL, None)
         made.add_up(total, found.values())
 
@@ -400,6 +417,7 @@ def _estimates(made: Attack, tables: Tables) -> None:
                 counts[k] = made.know((*name, _key(true["threshold"])), value)
                 made.nest(known, counts[k])
                 _share(made, counts[k], shown["estimate"], shown["n_episodes"])
+        across(made, given, counts, "level", *SAME, "threshold")
         _thresholds(made, given, counts)
         _same_people(made, given, counts)
 
@@ -409,7 +427,7 @@ def _behind(made: Attack, true: Row, shown: Row) -> Hashable | None:
     own = ("behind", *(_key(true[key]) for key in SAME), true["level"])
     same = seen in made.true and made.true[seen] == number(true["n_episodes"])
     known = made.know(seen if same else own, true["n_episodes"], shown["n_episodes"])
-    patients = made.know((*own, "patients"), true["n_patients"], shown["n_patients"])
+    patients = made.know(("patients", known), true["n_patients"], shown["n_patients"])
     made.nest(_size(true["level"]), known)
     made.nest(known, patients)
     return known

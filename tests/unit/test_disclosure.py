@@ -152,6 +152,29 @@ def test_two_levels_are_hidden_together() -> None:
     assert shown.loc[shown["exposure"].eq("usual_care"), "estimate"].tolist() == [0.5, 0.5]
 
 
+def test_a_number_under_two_names_is_one() -> None:
+    """The group's size stands in another table, too: hiding it there would hide nothing."""
+    sizes = {"exercise": 300, "manual_therapy": 200, "usual_care": 100}
+    had = {"exercise": 295, "manual_therapy": 150, "usual_care": 50, "": 495}
+    described = [
+        {
+            "measure": "m",
+            "exposure": exposure,
+            "statistic": "share",
+            "count": n,
+            "n_episodes": sizes.get(exposure, 600),
+            "estimate": n / sizes.get(exposure, 600),
+        }
+        for exposure, n in had.items()
+    ]
+    seen = {"exercise": 200, "manual_therapy": 100, "usual_care": 60}
+    shown = _strict(completeness=_completeness(seen, sizes), described=described)
+    assert shown["completeness"]["n_episodes"].tolist() == [300, 200, 100, 600]
+    assert shown["described"]["n_episodes"].tolist() == [300, 200, 100, 600]
+    assert shown["described"]["count"].isna().tolist()[0]
+    assert math.isnan(shown["described"]["estimate"].tolist()[0])
+
+
 def test_rare_levels_are_pooled_and_not_named() -> None:
     counts = {"exercise": (250, 20, 1, 2), "usual_care": (150, 150, 0, 3)}
     levels = ("retired", "working", "typed by somebody", "another")
