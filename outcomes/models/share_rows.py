@@ -3,6 +3,15 @@
 Intervals of a share are made on the logit scale, so that they stay between 0 and 1; those of a risk
 difference on its own scale; those of a risk ratio on the log scale. All use the t distribution with
 the degrees of freedom that the draws leave.
+
+Where nobody in a group had the event, or everybody, a large-sample error says nothing. The share
+then has the exact limits of Clopper and Pearson [1]_, a difference those that Newcombe's
+square-and-add makes of the limits of both shares [2]_, without a test, and there is no ratio.
+
+References
+----------
+.. [1] Clopper CJ, Pearson ES. Biometrika 1934;26:404-413.
+.. [2] Newcombe RG. Statistics in Medicine 1998;17:873-890. Method 10.
 """
 
 from __future__ import annotations
@@ -14,14 +23,16 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import expit, logit, stdtr, stdtrit
+import numpy.typing as npt
+from scipy.special import betaincinv, expit, logit, stdtr, stdtrit
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from outcomes.models.shares import Shares
 
 Row = dict[str, object]
+Array = npt.NDArray[np.float64]
+HALF_AN_EVENT: Final = 0.5
+NO_RATIO: Final = "too few events for a ratio"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +69,8 @@ def share_rows(
     """
     quantile = float(stdtrit(shares.df, (1 + conf_level) / 2))
     shared = {**common, "term": "exposure", "conf_level": conf_level, "df": shares.df}
-    rows = list(_risk_rows(shares, exposures, counts, quantile, shared))
+    limits = _limits(shares, counts, quantile, conf_level)
+    rows = list(_risk_rows(shares, exposures, counts, limits, shared))
     for level, reference in permutations(range(len(exposures)), 2):
         pair = {
             **shared,
@@ -68,8 +80,14 @@ def share_rows(
             "n_episodes": int(counts.n_episodes[[level, reference]].sum()),
             "n_patients": int(counts.n_patients[[level, reference]].sum()),
         }
-        rows.append({"unit": "share", **pair, **_difference(shares, level, reference, quantile)})
-        rows.append({**pair, **_ratio(shares, level, reference, quantile)})
+        if limits.exact[[level, reference]].any():
+            difference = _squared_and_added(limits, shares.risk, level, reference)
+            ratio: Row = {"gate": NO_RATIO}
+        else:
+            difference = _difference(shares, level, reference, quantile)
+            ratio = _ratio(shares, level, reference, quantile)
+        rows.append({"unit": "share", **pair, "scale": "risk_difference", **difference})
+        rows.append({"unit": "ratio", **pair, "scale": "risk_ratio", **ratio})
     return [_gated(row, gates or {}) for row in rows]
 
 
@@ -81,32 +99,74 @@ def _gated(row: Row, gates: Mapping[str, str]) -> Row:
     sides = (str(row["level"]), str(row.get("reference", "")))
     reasons = dict.fromkeys(gates[side] for side in sides if side in gates)
     if not reasons:
-        return {**row, "gate": "open"}
+        return {"gate": "open", **row}
     kept = {name: value for name, value in row.items() if name not in NUMBERS}
     return {**kept, "gate": "; ".join(reasons)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Interval of every share, and where it is exact because nobody or everybody had the event."""
+
+    low: Array
+    high: Array
+    exact: npt.NDArray[np.bool_]
+
+
+def _limits(shares: Shares, counts: Counts, quantile: float, conf_level: float) -> Limits:
+    n = np.maximum(counts.n_episodes, 1)
+    events = n * shares.risk
+    exact = (events < HALF_AN_EVENT) | (events > n - HALF_AN_EVENT)
+    middle = np.clip(shares.risk, 1e-12, 1 - 1e-12)
+    spread = quantile * np.sqrt(np.diag(shares.covariance)) / (middle * (1 - middle))
+    whole = np.round(events)
+    tail = (1 - conf_level) / 2
+    return Limits(
+        low=np.where(
+            exact, _beta_quantile(tail, whole, n - whole + 1), expit(logit(middle) - spread)
+        ),
+        high=np.where(
+            exact, _beta_quantile(1 - tail, whole + 1, n - whole), expit(logit(middle) + spread)
+        ),
+        exact=exact,
+    )
+
+
+def _beta_quantile(share: float, first: Array, second: Array) -> Array:
+    """Quantile of the beta distribution; 0 and 1 where it has all its mass there."""
+    found = betaincinv(np.maximum(first, 1e-9), np.maximum(second, 1e-9), share)
+    return np.where(first <= 0, 0.0, np.where(second <= 0, 1.0, found))
+
+
 def _risk_rows(
-    shares: Shares, exposures: Sequence[str], counts: Counts, quantile: float, common: Row
+    shares: Shares, exposures: Sequence[str], counts: Counts, limits: Limits, common: Row
 ) -> Iterator[Row]:
     for index, exposure in enumerate(exposures):
-        risk = float(shares.risk[index])
-        error = float(np.sqrt(shares.covariance[index, index]))
-        middle = np.clip(risk, 1e-12, 1 - 1e-12)
-        spread = quantile * error / (middle * (1 - middle))
         yield {
             "unit": "share",
             **common,
             "scale": "risk",
             "contrast": exposure,
             "level": exposure,
-            "estimate": risk,
-            "std_error": error,
-            "conf_low": float(expit(logit(middle) - spread)),
-            "conf_high": float(expit(logit(middle) + spread)),
+            "estimate": float(shares.risk[index]),
+            "std_error": float(np.sqrt(shares.covariance[index, index])),
+            "conf_low": float(limits.low[index]),
+            "conf_high": float(limits.high[index]),
             "n_episodes": int(counts.n_episodes[index]),
             "n_patients": int(counts.n_patients[index]),
         }
+
+
+def _squared_and_added(limits: Limits, risk: Array, level: int, reference: int) -> Row:
+    """Newcombe's limits of a difference of shares; no test goes with them."""
+    estimate = risk[level] - risk[reference]
+    down = np.hypot(risk[level] - limits.low[level], limits.high[reference] - risk[reference])
+    up = np.hypot(limits.high[level] - risk[level], risk[reference] - limits.low[reference])
+    return {
+        "estimate": float(estimate),
+        "conf_low": float(estimate - down),
+        "conf_high": float(estimate + up),
+    }
 
 
 def _difference(shares: Shares, level: int, reference: int, quantile: float) -> Row:
@@ -119,7 +179,6 @@ def _difference(shares: Shares, level: int, reference: int, quantile: float) -> 
     )
     error = float(np.sqrt(max(variance, 0.0)))
     return {
-        "scale": "risk_difference",
         "estimate": estimate,
         "std_error": error,
         **_test(estimate, error, shares.df),
@@ -135,8 +194,6 @@ def _ratio(shares: Shares, level: int, reference: int, quantile: float) -> Row:
     error = math.sqrt(max(float(gradient @ pair @ gradient), 0.0))
     estimate = high / low
     return {
-        "scale": "risk_ratio",
-        "unit": "ratio",
         "estimate": estimate,
         "std_error": error * estimate,
         **_test(float(np.log(estimate)), error, shares.df),

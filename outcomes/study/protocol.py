@@ -174,7 +174,7 @@ def _eligibility(spec: StudySpec) -> str:
     if population.chronicity:
         parts.append(f"{' or '.join(population.chronicity)} complaints")
     if population.exclude_red_flags:
-        parts.append("no red flag at intake")
+        parts.append("no red flag recorded at intake")
     return "; ".join(parts)
 
 

@@ -1,0 +1,64 @@
+"""Rows of shares where a large-sample error says nothing: exact limits, no test, no ratio."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from outcomes.models.share_rows import NO_RATIO, Counts, share_rows
+from outcomes.models.shares import Shares
+
+
+def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame:
+    shares = Shares(
+        risk=np.array(risk),
+        covariance=np.diag(np.square(error)),
+        df=1e6,
+        beta=np.zeros(len(risk)),
+        crude=np.array(risk),
+    )
+    counts = Counts(n_episodes=np.array(n), n_patients=np.array(n))
+    rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})
+    return pd.DataFrame(rows).set_index(["scale", "contrast"])
+
+
+def test_nobody_and_everybody_have_the_limits_of_clopper_and_pearson() -> None:
+    rows = rows_of([1e-9, 1 - 1e-9, 0.4], [50, 40, 60], [1e-6, 1e-6, 0.06])
+    none, all_ = rows.loc[("risk", "a")], rows.loc[("risk", "b")]
+    assert none["conf_low"] == 0
+    assert none["conf_high"] == pytest.approx(1 - 0.025 ** (1 / 50), rel=1e-12)
+    assert all_["conf_low"] == pytest.approx(0.025 ** (1 / 40), rel=1e-12)
+    assert all_["conf_high"] == 1
+    same = stats.binomtest(0, 50).proportion_ci(0.95, method="exact")
+    assert none["conf_high"] == pytest.approx(same.high, rel=1e-12)
+
+
+def test_a_difference_from_nobody_is_squared_and_added() -> None:
+    rows = rows_of([1e-9, 0.3, 0.4], [50, 40, 60], [1e-6, 0.07, 0.06])
+    row, other = rows.loc[("risk_difference", "a - b")], rows.loc[("risk_difference", "b - a")]
+    low, high = rows.loc[("risk", "b"), "conf_low"], rows.loc[("risk", "b"), "conf_high"]
+    top = 1 - 0.025 ** (1 / 50)
+    assert row["conf_low"] == pytest.approx(-0.3 - (high - 0.3), rel=1e-6)
+    assert row["conf_high"] == pytest.approx(-0.3 + np.hypot(top, 0.3 - low), rel=1e-6)
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx(
+        (-other["conf_high"], -other["conf_low"])
+    )
+    assert np.isnan(row["p_value"])
+    assert rows.loc[("risk_ratio", "a - b"), "gate"] == NO_RATIO
+    assert np.isnan(rows.loc[("risk_ratio", "a - b"), "estimate"])
+
+
+def test_shares_between_stay_as_they_were() -> None:
+    rows = rows_of([1e-9, 0.3, 0.4], [50, 40, 60], [1e-6, 0.07, 0.06])
+    row = rows.loc[("risk", "c")]
+    spread = 1.959964 * 0.06 / 0.24
+    assert row["conf_low"] == pytest.approx(1 / (1 + 1.5 * np.exp(spread)), rel=1e-4)
+    ratio = rows.loc[("risk_ratio", "b - c")]
+    assert ratio["gate"] == "open"
+    assert ratio["estimate"] == pytest.approx(0.75)
+    difference = rows.loc[("risk_difference", "b - c")]
+    assert difference["p_value"] == pytest.approx(
+        2 * stats.norm.sf(0.1 / np.hypot(0.07, 0.06)), 1e-3
+    )
