@@ -15,6 +15,7 @@ from outcomes.results import disclosure
 from outcomes.results.audit import audit_release
 from outcomes.results.disclosure import release_tables, release_words
 from outcomes.results.poisson import events_behind, poisson_limits
+from outcomes.results.relations import build_ledger
 from outcomes.results.rounding import (
     error_step,
     is_small,
@@ -168,7 +169,11 @@ def test_a_number_under_two_names_is_one() -> None:
         for exposure, n in had.items()
     ]
     seen = {"exercise": 200, "manual_therapy": 100, "usual_care": 60}
-    shown = _strict(completeness=_completeness(seen, sizes), described=described)
+    given = {"completeness": _completeness(seen, sizes), "described": described}
+    places = build_ledger({name: build_table(name, rows) for name, rows in given.items()}).placed
+    for row in range(4):
+        assert places["completeness", row, "n_episodes"] == places["described", row, "n_episodes"]
+    shown = _strict(**given)
     assert shown["completeness"]["n_episodes"].tolist() == [300, 200, 100, 600]
     assert shown["described"]["n_episodes"].tolist() == [300, 200, 100, 600]
     assert shown["described"]["count"].isna().tolist()[0]
