@@ -14,6 +14,8 @@ import pytest
 
 from outcomes.cli import main
 from outcomes.core.errors import ExitCode
+from outcomes.records.schema import TABLES as TABLES_IN
+from outcomes.simulate import write_records
 from tests.spec.hostile import CANARY, NUMBER, Hostile, together, write_study
 from tests.spec.hostile_cases import COLLINEAR, FORMULA, LABELS, ROWS, SCRIPT, STUDIES, TABLES
 
@@ -124,6 +126,39 @@ def test_all_odd_rows_at_once_leave_no_value_in_any_file(folder: Path, command: 
     assert not repeats_a_value(err)
     code, _, _ = command("check-report", results / "report.html")
     assert code == ExitCode.FINE
+
+
+@pytest.mark.slow
+def test_an_odd_code_in_every_category_stays_in_the_house(folder: Path, command: Command) -> None:
+    write_records(folder / "made", episodes=300, seed=5, format="csv")
+    for name in ("dictionary.md", "manifest.json"):
+        (folder / "made" / name).unlink()
+    text = (folder / "study.toml").read_text()
+    for old, new in (('"records"', '"made"'), ('covariates = ["age", "sex"]\n', "")):
+        text = text.replace(old, new)
+    (folder / "study.toml").write_text(text)
+    columns = sum(odd_codes(path) for path in sorted((folder / "made").glob("*.csv")))
+    assert columns > 30
+    code, _, err = command("run", folder, "--quiet")
+    assert code == ExitCode.FINE, err
+    release = folder / "results" / "release"
+    shown = [*release.rglob("*.*"), folder / "results" / "report.html"]
+    assert [path.name for path in shown if repeats_a_value(text_of(path))] == []
+    code, out, _ = command("check", folder, "--quiet")
+    assert code == ExitCode.FINE
+    assert out.count("does not know") > 20
+    assert not repeats_a_value(out)
+
+
+def odd_codes(path: Path) -> int:
+    """Write something nobody knows into one row of each category; returns how many there are."""
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    names = [c.name for c in TABLES_IN[path.stem].columns if c.kind == "category"]
+    names = [name for name in names if name in rows]
+    for row, name in enumerate(names, start=7 if len(rows) > 50 else 0):
+        rows.loc[row % len(rows), name] = f"{CANARY} {name}"
+    rows.to_csv(path, index=False)
+    return len(names)
 
 
 # --------------------------------------------------------------------------------- what still runs
