@@ -45,7 +45,8 @@ test: lint  ## everything that has to hold
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: lint  ## the fast part, under a minute
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser" \
+	  tests/architecture tests/unit tests/parity
 
 spark: setup  ## statements on Spark as well: needs Java
 	@command -v java >/dev/null || test -n "$$JAVA_HOME" || { echo "Spark needs a Java runtime."; exit 2; }

@@ -11,6 +11,8 @@ import pytest
 from outcomes import fit_mmrm
 from outcomes.core.errors import NotEstimable
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "mmrm"
 INDEX = json.loads((FOLDER / "index.json").read_text())
 TOLERANCES = {

@@ -18,6 +18,8 @@ from outcomes.models.site import sum_outcome
 from outcomes.stats.moments import accumulate
 from tests.unit.analysis_standin import EFFECT, EXPOSURES, MEDICATION, PAIN, dataset, spec
 
+pytestmark = pytest.mark.slow
+
 ONE_VISIT = {**PAIN, "visits": ["week_12"]}
 PLAIN = {"covariates": ["age", "sex"], "group_covariance": "none"}
 

@@ -12,6 +12,8 @@ import pytest
 from outcomes import __version__
 from outcomes.core.errors import ExitCode
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 schema = 1
 id = "tiny"

@@ -25,6 +25,8 @@ from tests.unit.study_records import (
     write_records,
 )
 
+pytestmark = pytest.mark.slow
+
 WEEKS = [
     {"label": "week_6", "day": 42, "from_day": 28, "to_day": 63},
     {"label": "week_12", "day": 84, "from_day": 64, "to_day": 126},

@@ -14,6 +14,8 @@ from outcomes.records.patterns import ValuePattern, mod11, named_kind, value_pat
 from outcomes.records.schema import TABLES
 from tests.records_example import EXAMPLE, write_example
 
+pytestmark = pytest.mark.slow
+
 SPLIT = [(pattern, text) for pattern in value_patterns() for text in pattern.examples]
 APART = [(pattern, text) for pattern in value_patterns() for text in pattern.others]
 

@@ -15,6 +15,8 @@ from outcomes.study.dataset import StudyDataset, build_dataset
 from outcomes.study.events import described_table
 from outcomes.workflow.demo import demo_study
 
+pytestmark = pytest.mark.slow
+
 Opened = tuple[StudyDataset, Records]
 
 

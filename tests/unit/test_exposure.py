@@ -15,6 +15,8 @@ from outcomes.study.exposure_types import NONE, OUTSIDE, study_types
 from outcomes.study.sections import ExposureSpec
 from tests.unit.study_records import delivered, episode, score, study, treated, write_records
 
+pytestmark = pytest.mark.slow
+
 EXERCISE, MANUAL, TENS, ADVICE = (
     "exercise.strength", "manual.massage", "modality.tens", "education.pain",
 )  # fmt: skip

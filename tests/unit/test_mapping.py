@@ -22,6 +22,8 @@ from outcomes.records.mapping import (
     build_mapping,
 )
 
+pytestmark = pytest.mark.slow
+
 EPISODES = (
     "id,started,ended,who,part,born\n"
     "1,2020-01-01,2020-03-01,7,L,1950-06-30\n"

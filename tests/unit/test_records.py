@@ -12,6 +12,8 @@ from outcomes.core.errors import RecordsError
 from outcomes.records import Records, read_records
 from tests.records_example import EXAMPLE, write_example
 
+pytestmark = pytest.mark.slow
+
 ASSESSED = EXAMPLE["assessments.csv"]
 
 

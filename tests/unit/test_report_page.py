@@ -16,6 +16,8 @@ from outcomes.report.release import read_release
 from outcomes.results.wording import banned_words, long_sentences
 from tests import report_example, report_variants
 
+pytestmark = pytest.mark.slow
+
 NOT_PLOTLY = {"clinic": 380_000, "methods": 380_000, "board": 80_000, "twelve_types": 600_000}
 ALL = ("clinic", "board", "methods", *report_variants.VARIANTS)
 

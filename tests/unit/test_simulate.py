@@ -17,6 +17,8 @@ from outcomes.simulate.planted import TYPES, USUAL_CARE, VISITS
 from outcomes.study.dataset import build_dataset
 from outcomes.workflow.demo import demo_study
 
+pytestmark = pytest.mark.slow
+
 EPISODES = 1200
 SEED = 7
 

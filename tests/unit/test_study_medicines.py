@@ -23,6 +23,8 @@ from tests.unit.study_records import (
     write_records,
 )
 
+pytestmark = pytest.mark.slow
+
 FOUR = range(1, 5)
 VISITS = [
     {"label": "week_6", "day": 42, "from_day": 28, "to_day": 63},
