@@ -87,7 +87,7 @@ def share_rows(
             difference = _difference(shares, level, reference, quantile)
             ratio = _ratio(shares, level, reference, quantile)
         rows.append({"unit": "share", **pair, "scale": "risk_difference", **difference})
-        rows.append({"unit": "ratio", **pair, "scale": "risk_ratio", **ratio})
+        rows.append({**pair, "unit": "ratio", "scale": "risk_ratio", **ratio})
     return [_gated(row, gates or {}) for row in rows]
 
 
