@@ -259,6 +259,9 @@ def main() -> NoReturn:
     # Matrices here are small and many: threads of the linear algebra wait for each other more than
     # they work, far more so on a busy machine. Whoever wants them sets the variable.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Stages run side by side in threads that ask for the interpreter after each array operation;
+    # at the usual 5 ms a turn they would wait longer than they work.
+    sys.setswitchinterval(0.0002)
     try:
         app()
     except OutcomesError as error:

@@ -58,7 +58,7 @@ NAMES: Final = (
     "gate",
 )
 UNADJUSTED: Final = "unadjusted"
-WORKERS: Final = 2
+WORKERS: Final = 3
 """Outcomes at a time: array work lets go of the interpreter, and memory grows with each."""
 Datasets = Mapping[str, "StudyDataset"]
 
