@@ -29,6 +29,8 @@ Format = Literal["parquet", "csv"]
 TRUTH: Final = "truth"
 MANIFEST: Final = "manifest.json"
 DICTIONARY: Final = "dictionary.md"
+ROW_GROUP: Final = 50_000
+"""Rows that are read at a time: each thread of a reader takes a group of its own."""
 
 
 def make_records(episodes: int, seed: int) -> tuple[dict[str, pa.Table], dict[str, Array], Codes]:
@@ -105,7 +107,9 @@ def _write_table(found: pa.Table, path: Path, format_: Format) -> None:
     if format_ == "csv":
         pyarrow.csv.write_csv(found, path)
     else:
-        pyarrow.parquet.write_table(found, path, compression="zstd", store_schema=False)
+        pyarrow.parquet.write_table(
+            found, path, compression="zstd", store_schema=False, row_group_size=ROW_GROUP
+        )
 
 
 def _write_truth(folder: Path, truth: Mapping[str, Array], types: Codes) -> None:
