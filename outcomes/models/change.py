@@ -154,7 +154,7 @@ def fit_outcome(
     used, said = _covariance_groups(moments, about)
     start = near.fit.theta if near and near.moments.layout.groups == used.layout.groups else None
     fit, used, said = _fit(used, maps, about, said, start)
-    inference = prepare_inference(used, maps, fit, about.spec.model.inference)
+    inference = prepare_inference(fit, about.spec.model.inference)
     return OutcomeFit(
         about=about,
         moments=used,

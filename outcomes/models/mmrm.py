@@ -123,7 +123,7 @@ def fit_mmrm(
     design = build_design(rows, parsed)
     moments = _moments(design, rows)
     reml, fallback = _fit_first(moments, design, spec)
-    prepared = prepare_inference(moments, design.maps, reml, spec.df_method)
+    prepared = prepare_inference(reml, spec.df_method)
     grid = ReferenceGrid(design=design, data=rows, covariates=parsed.covariates)
     return MmrmResult(
         spec=spec,

@@ -40,13 +40,11 @@ import numpy.typing as npt
 from scipy.stats import f as f_distribution
 
 from outcomes.core.errors import NotEstimable, UsageError
-from outcomes.stats.basis import build_basis
-from outcomes.stats.cells import Cells, Point, evaluate
+from outcomes.stats.cells import Cells, Point
 from outcomes.stats.columns import column_degrees
 from outcomes.stats.covariance import structure
 from outcomes.stats.information import row_slopes, slope_matrices
 from outcomes.stats.kenward_roger import Scaled, adjusted_covariance, scaled_test
-from outcomes.stats.moments import Moments
 from outcomes.stats.newton import entry_slopes
 from outcomes.stats.reml import RemlFit
 
@@ -169,15 +167,12 @@ class Inference:
             return np.asarray(2 * variance**2 / spread)
 
 
-def prepare_inference(
-    moments: Moments, maps: Array, fit: RemlFit, method: DfMethod = "kenward-roger"
-) -> Inference:
+def prepare_inference(fit: RemlFit, method: DfMethod = "kenward-roger") -> Inference:
     """Make ready what standard errors and degrees of freedom of ``fit`` need.
 
     Parameters
     ----------
-    moments, maps
-        Those of the fit.
+    fit : RemlFit
     method : {'kenward-roger', 'satterthwaite', 'between-within', 'residual'}
         Kenward-Roger needs a fit by REML.
     """
@@ -185,15 +180,9 @@ def prepare_inference(
         raise UsageError(f"'{method}' is no method; choose from {list(get_args(DfMethod))}.")
     if method == "kenward-roger" and fit.method != "reml":
         raise UsageError("Kenward-Roger needs a fit by REML: choose 'reml' or 'satterthwaite'.")
-    total = moments.total()
-    basis = build_basis(total, maps)
-    cells = Cells(moments=total, basis=basis, method=fit.method, weight_kind=fit.weight_kind)
-    point = evaluate(cells, fit.sigmas)
-    if point is None:
-        raise NotEstimable("The fit does not belong to these moments and maps.")
+    cells, point = fit.cells, fit.point
     form = structure(fit.covariance, cells.n_visits)
-    slopes = entry_slopes(form, fit.theta, len(total.layout.groups))
-    entry_cov = slopes @ fit.theta_cov @ slopes.T
+    slopes = entry_slopes(form, fit.theta, len(fit.sigmas))
     phi = point.phi
     if method == "kenward-roger":
         root = slopes @ np.linalg.cholesky(fit.theta_cov)
@@ -201,10 +190,10 @@ def prepare_inference(
     return Inference(
         method=method,
         beta=fit.beta,
-        beta_cov=basis.covariance(phi),
+        beta_cov=cells.basis.covariance(phi),
         cells=cells,
         point=point,
-        entry_cov=entry_cov,
+        entry_cov=slopes @ fit.theta_cov @ slopes.T,
         phi_used=phi,
     )
 

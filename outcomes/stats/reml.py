@@ -24,14 +24,14 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import NotEstimable
 from outcomes.stats.basis import build_basis
-from outcomes.stats.cells import Cells, Method, WeightKind
+from outcomes.stats.cells import Cells, Method, Point, WeightKind
 from outcomes.stats.covariance import Structure, structure
 from outcomes.stats.identify import check_identified
 from outcomes.stats.moments import Moments
@@ -64,6 +64,8 @@ class RemlFit:
     converged : bool
         Always true: a fit that does not converge raises.
     notes : tuple of str
+    cells, point : Cells, Point
+        Sums over subjects, and where they stand at the solution: what inference goes on from.
     """
 
     beta: Array
@@ -82,6 +84,8 @@ class RemlFit:
     n_observations: int
     converged: bool
     notes: tuple[str, ...]
+    cells: Cells = field(repr=False)
+    point: Point = field(repr=False)
 
     @property
     def n_parameters(self) -> int:
@@ -163,6 +167,8 @@ def fit_reml(
         n_observations=total.n_observations,
         converged=True,
         notes=_notes(basis.estimable),
+        cells=cells,
+        point=found.point,
     )
 
 

@@ -24,8 +24,8 @@ def fitted():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_one_row_jointly_is_its_t_test_squared(fitted, method):
-    moments, fit = fitted
-    inference = prepare_inference(moments, MAPS, fit, method)
+    _, fit = fitted
+    inference = prepare_inference(fit, method)
     row = np.array([[0.0, 1, 0, 0, 0, 0.5, 0.5]])
     alone, joint = inference.linear(row), inference.joint(row)
     assert joint.statistic == pytest.approx((alone.estimate[0] / alone.std_error[0]) ** 2)
@@ -35,8 +35,8 @@ def test_one_row_jointly_is_its_t_test_squared(fitted, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_joint_test_does_not_depend_on_how_its_rows_are_written(fitted, method):
-    moments, fit = fitted
-    inference = prepare_inference(moments, MAPS, fit, method)
+    _, fit = fitted
+    inference = prepare_inference(fit, method)
     rows = np.eye(7)[[1, 5, 6]]
     mixed = np.array([[1.0, 2, 0], [0, 1, 0], [1, 1, 3], [2, 0, 0]]) @ rows
     first, second = inference.joint(rows), inference.joint(mixed)
@@ -46,8 +46,8 @@ def test_a_joint_test_does_not_depend_on_how_its_rows_are_written(fitted, method
 
 
 def test_estimates_and_covariances_are_linear(fitted):
-    moments, fit = fitted
-    inference = prepare_inference(moments, MAPS, fit)
+    _, fit = fitted
+    inference = prepare_inference(fit)
     rows = np.random.default_rng(1).normal(size=(100, 7))
     ours = inference.linear(rows)
     np.testing.assert_allclose(ours.estimate, rows @ fit.beta, rtol=1e-9, atol=1e-9)
@@ -56,8 +56,8 @@ def test_estimates_and_covariances_are_linear(fitted):
 
 
 def test_slopes_of_rows_are_diagonals_and_differences(fitted):
-    moments, fit = fitted
-    inference = prepare_inference(moments, MAPS, fit, "satterthwaite")
+    _, fit = fitted
+    inference = prepare_inference(fit, "satterthwaite")
     cells, point = inference.cells, inference.point
     design = cells.basis.design @ point.phi
     full = slope_matrices(cells, point, design)
@@ -77,9 +77,9 @@ def test_kenward_roger_needs_reml_and_names_are_checked(fitted):
     moments, _ = fitted
     fit = fit_reml(moments, MAPS, method="ml")
     with pytest.raises(UsageError, match="needs a fit by REML"):
-        prepare_inference(moments, MAPS, fit)
+        prepare_inference(fit)
     with pytest.raises(UsageError, match="'asymptotic' is no method"):
-        prepare_inference(moments, MAPS, fit, "asymptotic")
+        prepare_inference(fit, "asymptotic")
 
 
 def test_what_cannot_be_estimated_is_missing_not_wrong():
@@ -87,7 +87,7 @@ def test_what_cannot_be_estimated_is_missing_not_wrong():
     y[z[:, 1] == 1, 2] = np.nan
     moments = moments_of(z, y)
     fit = fit_reml(moments, MAPS)
-    inference = prepare_inference(moments, MAPS, fit)
+    inference = prepare_inference(fit)
     rows = np.eye(7)[[6, 5]]
     ours = inference.linear(rows)
     assert np.isnan([ours.estimate[0], ours.std_error[0], ours.df[0]]).all()
@@ -101,6 +101,6 @@ def test_what_cannot_be_estimated_is_missing_not_wrong():
 def test_between_within_counts_columns():
     z, y, _ = trial(34, n=40, missing=0.0)
     moments = moments_of(z, y)
-    inference = prepare_inference(moments, MAPS, fit_reml(moments, MAPS), "between-within")
+    inference = prepare_inference(fit_reml(moments, MAPS), "between-within")
     # Between: exposure and age; within: two visits and two interactions, and the intercept's df.
     assert inference.linear(np.eye(7)).df.tolist() == [76, 37, 37, 76, 76, 76, 76]

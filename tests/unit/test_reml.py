@@ -123,7 +123,7 @@ def test_two_visits_complete_is_the_t_test_on_change():
     exposed = z[:, 1] == 1
     test = ttest_ind(change[exposed], change[~exposed])
     for method in ("satterthwaite", "kenward-roger"):
-        ours = prepare_inference(moments, maps, fit, method).linear(np.eye(4)[[3]])
+        ours = prepare_inference(fit, method).linear(np.eye(4)[[3]])
         assert ours.estimate[0] / ours.std_error[0] == pytest.approx(test.statistic, rel=1e-9)
         assert ours.df[0] == pytest.approx(test.df, rel=1e-8)
 
@@ -210,13 +210,11 @@ def test_a_repeated_centred_covariate_leaves_the_means_of_the_groups():
     assert fit.estimable.tolist() == [True, True, True, True, False]
     plain = fit_reml(moments, centred[None, :4])
     rows = np.eye(5)[:3]
-    ours = prepare_inference(moments, centred[None], fit, "kenward-roger").linear(rows)
-    theirs = prepare_inference(moments, centred[None, :4], plain, "kenward-roger").linear(
-        rows[:, :4]
-    )
+    ours = prepare_inference(fit, "kenward-roger").linear(rows)
+    theirs = prepare_inference(plain, "kenward-roger").linear(rows[:, :4])
     np.testing.assert_allclose(ours.estimate, theirs.estimate, rtol=1e-10)
     np.testing.assert_allclose(ours.std_error, theirs.std_error, rtol=1e-9)
-    slope = prepare_inference(moments, centred[None], fit, "residual").linear(np.eye(5)[3:])
+    slope = prepare_inference(fit, "residual").linear(np.eye(5)[3:])
     assert np.isnan(slope.estimate).all()  # the slope of either is not known
 
 
@@ -248,7 +246,7 @@ def test_intervals_cover_and_dropout_on_the_seen_scores_does_no_harm():
         moments = moments_of(z, y)
         fit = fit_reml(moments, MAPS)
         row = np.array([[0.0, 1, 0, 0, 0, 0, 1]])
-        ours = prepare_inference(moments, MAPS, fit).linear(row)
+        ours = prepare_inference(fit).linear(row)
         estimates.append(ours.estimate[0])
         errors.append(ours.std_error[0])
         hits += abs(ours.estimate[0] + 1.1) < 2.01 * ours.std_error[0]
