@@ -54,6 +54,11 @@ class Analysed:
         """Number of analysed episodes."""
         return len(self.dataset.episodes)
 
+    @property
+    def everyone(self) -> NDArray[np.bool_]:
+        """Yes for every analysed episode."""
+        return np.ones(self.n, dtype=bool)
+
     def needs(self, what: str, table: str, *columns: str) -> bool:
         """Return whether the records hold these columns; note ``what`` is left out if not."""
         if not self.records.has(table):

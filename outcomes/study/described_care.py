@@ -1,4 +1,4 @@
-"""How care was given: safety screening, triggers that were acted on, plans, adherence, access.
+"""How safe care was: intake, access, red flags, and triggers that were acted on.
 
 A *trigger* is a finding that asks for a review. Its share *acted on* has the triggers' episodes
 below the line; a trigger without any record of an action within the limit counts as not acted on.
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from outcomes.study.delivery import COMPONENT_GROUPS, component_group
 from outcomes.study.described_course import has_events
 from outcomes.study.description import flag
 
@@ -33,13 +32,12 @@ SCREEN_BY_DAY: Final = 7
 PROMPT_DAYS: Final = 14
 
 SAFETY, TRIGGERS, ACCESS = "Red flags and referral", "Triggers", "Access"
-PLAN, ADHERENCE, HOME = "Plan and delivery", "Adherence", "Home and equipment"
-INTAKE, END = "Assessment at intake", "End of care"
+INTAKE = "Assessment at intake"
 FALLS = "Falls"
 
 
 def describe_care(opened: Analysed, found: Description) -> None:
-    """Describe quality indicators, triggers, referral, plans, adherence and the end of care."""
+    """Describe intake, access, red flags, referral, triggers and falls."""
     _intake(opened, found)
     _access(opened, found)
     _red_flags(opened, found)
@@ -47,14 +45,6 @@ def describe_care(opened: Analysed, found: Description) -> None:
     _pain_triggers(opened, found)
     _event_triggers(opened, found)
     _falls(opened, found)
-    _plan(opened, found)
-    _adherence(opened, found)
-    _home(opened, found)
-    _end(opened, found)
-
-
-def _everyone(opened: Analysed) -> NDArray[np.bool_]:
-    return np.ones(opened.n, dtype=bool)
 
 
 # ------------------------------------------------------------------------------ intake and access
@@ -71,13 +61,11 @@ def _intake(opened: Analysed, found: Description) -> None:
         if outcome.id in there:
             label = f"{outcome.name} measured up to time zero"
             found.add(
-                INTAKE, f"intake_{outcome.id}", label, flag(there[outcome.id], _everyone(opened))
+                INTAKE, f"intake_{outcome.id}", label, flag(there[outcome.id], opened.everyone)
             )
     if len(there) > 1:
         both = np.logical_and.reduce(list(there.values()))
-        found.add(
-            INTAKE, "intake_all", "All compared scores measured", flag(both, _everyone(opened))
-        )
+        found.add(INTAKE, "intake_all", "All compared scores measured", flag(both, opened.everyone))
 
 
 def _access(opened: Analysed, found: Description) -> None:
@@ -117,9 +105,9 @@ def _red_flags(opened: Analysed, found: Description) -> None:
     if has_events(opened, "Screening for red flags", "red_flag_screen"):
         screened = np.nan_to_num(flags["screened"]) > 0
         label = "Screened for red flags by day 7"
-        found.add(SAFETY, "red_flags_screened", label, flag(screened, _everyone(opened)))
+        found.add(SAFETY, "red_flags_screened", label, flag(screened, opened.everyone))
     raised = ~np.isnan(flags["found_day"])
-    found.add(SAFETY, "red_flag", "A red flag found in care", flag(raised, _everyone(opened)))
+    found.add(SAFETY, "red_flag", "A red flag found in care", flag(raised, opened.everyone))
     wait = flags["acted_day"] - flags["found_day"]
     label = "Red flag acted on (referral or recorded action)"
     found.add(SAFETY, "red_flag_acted_on", label, flag(wait >= 0, raised))
@@ -142,7 +130,7 @@ def _referral(opened: Analysed, found: Description) -> None:
         return
     referred = opened.per_episode(REFERRALS)
     any_referral = ~np.isnan(referred["referrals"])
-    found.add(SAFETY, "referred", "Referred on", flag(any_referral, _everyone(opened)))
+    found.add(SAFETY, "referred", "Referred on", flag(any_referral, opened.everyone))
     label = "Days from start of care to referral"
     found.add(SAFETY, "referral_day", label, referred["first_day"], statistic="median", unit="d")
     label = "Days from referral to being seen"
@@ -267,7 +255,7 @@ def _event_triggers(opened: Analysed, found: Description) -> None:
         sql = ACTED_ON.format(kind=kind, limit=ACT_WITHIN_DAYS)
         answers = opened.per_episode(sql)
         raised = ~np.isnan(answers["actions"])
-        _trigger(found, kind, label, raised, _everyone(opened), answers["actions"])
+        _trigger(found, kind, label, raised, opened.everyone, answers["actions"])
         words = f"{label}: days to contact or action"
         found.add(TRIGGERS, f"{kind}_wait", words, answers["wait"], statistic="median", unit="d")
 
@@ -290,152 +278,3 @@ def _falls(opened: Analysed, found: Description) -> None:
     found.add_rate(FALLS, "falls", "Falls", events=seen["falls"], days=seen["days"])
     label = "One fall or more in follow-up"
     found.add(FALLS, "faller", label, flag(seen["falls"] > 0, seen["days"] > 0))
-
-
-# ----------------------------------------------------------------------------- plan and adherence
-PLANS: Final = """
-select a.position, count(*) as planned,
-       max(case when p.tailored then 1 when not p.tailored then 0 end) as tailored,
-       max(p.sessions_planned) as sessions_planned
-from care_plans p join analysed a on a.episode_id = p.episode_id
-group by a.position
-"""
-
-
-def _plan(opened: Analysed, found: Description) -> None:
-    """Describe whether there was a plan, whether it was tailored, and how far care followed it."""
-    if not opened.needs("Plans", "care_plans"):
-        return
-    plans = opened.per_episode(PLANS)
-    planned = ~np.isnan(plans["planned"])
-    found.add(PLAN, "has_plan", "A plan of care is recorded", flag(planned, _everyone(opened)))
-    if opened.needs("Tailoring", "care_plans", "tailored"):
-        known = ~np.isnan(plans["tailored"])
-        found.add(
-            PLAN, "tailored", "Plan adapted to the patient", flag(plans["tailored"] > 0, known)
-        )
-    asked, given = _planned_bits(opened), _delivered_bits(opened)
-    either = np.bitwise_count(asked | given).astype(np.float64)
-    both = np.bitwise_count(asked & given).astype(np.float64)
-    label = "Kinds of component both planned and delivered, of those planned or delivered"
-    fidelity = np.where(asked > 0, both / np.maximum(either, 1), np.nan)
-    found.add(PLAN, "plan_fidelity", label, fidelity, statistic="median")
-    kept = np.where(asked > 0, both / np.maximum(np.bitwise_count(asked), 1), np.nan)
-    label = "Kinds of component delivered, of those planned"
-    found.add(PLAN, "plan_delivered", label, kept, statistic="median")
-
-
-def _planned_bits(opened: Analysed) -> NDArray[np.int64]:
-    rows = opened.fetch(
-        "select distinct a.position, p.intervention from care_plans p "
-        "join analysed a on a.episode_id = p.episode_id"
-    )
-    return _bits(opened.n, rows["position"], rows["intervention"])
-
-
-def _delivered_bits(opened: Analysed) -> NDArray[np.int64]:
-    delivered = opened.dataset.delivered
-    delivered = delivered[delivered["period"] == "episode"]
-    ids = opened.dataset.episodes["episode_id"].to_numpy()
-    position = np.searchsorted(ids, delivered["episode_id"].to_numpy())
-    return _bits(opened.n, position, delivered["intervention"].to_numpy(dtype=object))
-
-
-def _bits(n: int, position: NDArray[np.int64], names: NDArray[np.object_]) -> NDArray[np.int64]:
-    """Return one integer an episode, a bit for every group of components named."""
-    import pandas as pd
-
-    groups = list(COMPONENT_GROUPS)
-    codes, known = pd.factorize(pd.Series(names))
-    found = [component_group(str(name)) for name in known]
-    bit = np.array([1 << groups.index(g) if g else 0 for g in found] or [0], dtype=np.int64)
-    bits = np.zeros(n, dtype=np.int64)
-    np.bitwise_or.at(bits, position.astype(np.intp), bit[codes])
-    return bits
-
-
-ATTENDANCE: Final = """
-select a.position,
-       count(*) filter (where s.planned) as planned,
-       count(*) filter (where s.planned and coalesce(s.attended, true)) as attended
-from sessions s join analysed a on a.episode_id = s.episode_id
-where s.day >= 0 group by a.position
-"""
-CLASSES: Final = {
-    "high": ("80 % or more of planned sessions attended", 0.8, np.inf),
-    "medium": ("50 to 79 % of planned sessions attended", 0.5, 0.8),
-    "low": ("Less than half of planned sessions attended", -np.inf, 0.5),
-}
-
-
-def _adherence(opened: Analysed, found: Description) -> None:
-    """Describe classes of attendance; those without a plan are a class of their own."""
-    if not opened.needs("Adherence", "sessions", "planned", "attended"):
-        return
-    held = opened.per_episode(ATTENDANCE, absent=0.0)
-    ratio = held["attended"] / np.where(held["planned"] > 0, held["planned"], np.nan)
-    for name, (label, low, high) in CLASSES.items():
-        inside = (ratio >= low) & (ratio < high)
-        found.add(ADHERENCE, f"adherence_{name}", label, flag(inside, _everyone(opened)))
-    unknown = flag(np.isnan(ratio), _everyone(opened))
-    found.add(ADHERENCE, "adherence_unknown", "No planned session is recorded", unknown)
-
-
-HOME_LOGS: Final = """
-select a.position, count(distinct floor(h.day / 7)) as weeks, sum(h.minutes) as minutes
-from home_log h join analysed a on a.episode_id = h.episode_id
-where h.day >= 0 group by a.position
-"""
-
-
-def _home(opened: Analysed, found: Description) -> None:
-    """Describe diaries kept at home, equipment given or advised, and changes at the workplace."""
-    if opened.needs("Home diary", "home_log"):
-        logs = opened.per_episode(HOME_LOGS, absent=0.0)
-        label = "Any entry in a home diary"
-        found.add(HOME, "home_log", label, flag(logs["weeks"] > 0, _everyone(opened)))
-        weeks = np.where(logs["weeks"] > 0, logs["weeks"], np.nan)
-        label = "Weeks with an entry"
-        found.add(HOME, "home_weeks", label, weeks, statistic="median", unit="weeks")
-    equipment = 1 << list(COMPONENT_GROUPS).index("Equipment")
-    given = _delivered_bits(opened) & equipment > 0
-    label = "Supportive equipment provided or advised"
-    found.add(HOME, "equipment", label, flag(given, _everyone(opened)))
-    if has_events(opened, "Workstation changed", "workstation_change"):
-        changed = opened.per_episode(FIRST_CHANGE)["day"]
-        label = "Workstation changed"
-        found.add(HOME, "workstation", label, flag(~np.isnan(changed), _everyone(opened)))
-
-
-FIRST_CHANGE: Final = """
-select a.position, min(e.day) as day
-from events e join analysed a on a.episode_id = e.episode_id
-where e.kind = 'workstation_change' group by a.position
-"""
-
-REASONS: Final = {
-    "goals_met": "Goals met",
-    "plateau": "No further gain",
-    "self_discharge": "Left on their own account",
-    "lost": "Lost",
-    "referred_on": "Referred on",
-    "payer": "Ended by the payer",
-    "ongoing": "Still in care",
-    "unknown": "Reason unknown",
-}
-
-
-def _end(opened: Analysed, found: Description) -> None:
-    """Describe why care ended."""
-    if not opened.records.has("episodes", "discharge_reason"):
-        opened.left_out.append(("Why care ended", "No reason of discharge is recorded."))
-        return
-    rows = opened.fetch(
-        "select a.position, e.discharge_reason as reason from analysed a "
-        "join episodes e on e.episode_id = a.episode_id where e.discharge_reason is not null"
-    )
-    reason = np.full(opened.n, "", dtype=object)
-    reason[rows["position"].astype(np.intp)] = rows["reason"]
-    known = reason != ""
-    for code, label in REASONS.items():
-        found.add(END, f"end_{code}", f"Care ended: {label.lower()}", flag(reason == code, known))

@@ -21,6 +21,7 @@ from outcomes.study.analysed import Analysed, analysed_in
 from outcomes.study.described_care import describe_care
 from outcomes.study.described_course import describe_course
 from outcomes.study.described_medicines import describe_medicines
+from outcomes.study.described_plan import describe_plan
 from outcomes.study.described_reliability import describe_reliability
 from outcomes.study.described_scores import describe_scores
 from outcomes.study.description import DAYS_PER_YEAR, PER_100_YEARS, Description
@@ -213,6 +214,7 @@ def described_table(
             describe_course,
             describe_medicines,
             describe_care,
+            describe_plan,
             describe_reliability,
         ):
             describe(opened, found)

@@ -91,4 +91,5 @@ def test_every_module_can_be_imported() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name != "__main__.py":
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            importlib.import_module(name.removesuffix(".__init__"))
+            module = importlib.import_module(name.removesuffix(".__init__"))
+            assert module.__doc__ or path.name == "__init__.py", f"{name} does not say what it is"
