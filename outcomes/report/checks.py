@@ -218,10 +218,11 @@ def gate_words(lines: Sequence[GateLine], n_checks: int) -> str:
     """Say how the checks before showing a difference came out."""
     if not n_checks:
         return "No check was declared that a difference has to pass"
-    checks = f"{number(n_checks, 0)} checks before a difference is shown"
+    checks = f"{number(n_checks, 0)} conditions for showing a difference"
     if not lines:
-        return f"All {checks} held"
-    return f"{capitalised(counted(len(lines)))} of {checks} failed"
+        return f"All {checks} were met"
+    were = "was" if len(lines) == 1 else "were"
+    return f"{capitalised(counted(len(lines)))} of {checks} {were} not met"
 
 
 def _plain_number(value: float | None) -> str:

@@ -269,8 +269,8 @@ class Narrative:
         unit = unit_after(outcome.margin, outcome.unit, outcome.words.decimals)
         why = f" {capitalised(outcome.margin_source)}." if outcome.margin_source else ""
         return (
-            f"Shaded: {size} {unit} either way, inside which a difference counts as little or none."
-            f"{why}"
+            f"Shaded: differences of less than {size} {unit} either way, set beforehand as too"
+            f" small to matter.{why}"
         )
 
 

@@ -172,10 +172,15 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How sure a comparison is, in a word, a sentence and bars."""
+    """How sure a comparison is, in a word, a sentence and bars.
+
+    ``agree`` of ``n_checks`` analyses, the main one among them, come to the same side. ``small``:
+    the whole interval is closer to zero than the smallest difference worth having.
+    """
 
     code: Code
     bars: int
+    small: bool = False
     agree: int | None = None
     n_checks: int | None = None
     reason: str = ""
@@ -191,15 +196,20 @@ class Verdict:
     def short(self) -> str:
         """The word alone."""
         if self.code in ("better", "worse"):
-            return "Consistent" if self.bars >= 3 else "Tentative"
+            sure = "Consistent" if self.bars >= 3 else "Tentative"
+            return f"{sure}, but small" if self.small else sure
         return _PLAIN[self.code]
 
     @property
     def checks(self) -> str:
-        """How many checks agree."""
-        if not self.n_checks or self.n_checks < 2:
+        """How many other analyses agree with the main one."""
+        others = (self.n_checks or 1) - 1
+        if not others:
             return "no other analysis was run"
-        return f"{self.agree} of {self.n_checks} checks agree"
+        agreeing = (self.agree or 1) - 1
+        if others == 1:
+            return f"the other analysis {'agrees' if agreeing else 'disagrees'}"
+        return f"{agreeing} of {others} other analyses agree"
 
     @property
     def shown(self) -> bool:
@@ -230,7 +240,13 @@ def judge(comparison: Comparison) -> Verdict:
     total = 1 + len(checks)
     full = total > 1 and agree == total
     top = 4 if c.randomised else 3
-    return Verdict(code=code, bars=top if full else 2, agree=agree, n_checks=total)
+    return Verdict(
+        code=code,
+        bars=top if full else 2,
+        small=code in ("better", "worse") and _inside(c.low, c.high, c.margin),
+        agree=agree,
+        n_checks=total,
+    )
 
 
 def _side(low: float | None, high: float | None, margin: float | None) -> Code:
@@ -240,8 +256,11 @@ def _side(low: float | None, high: float | None, margin: float | None) -> Code:
         return "better"
     if high < 0:
         return "worse"
-    inside = margin is not None and not missing(margin) and low > -margin and high < margin
-    return "same" if inside else "uncertain"
+    return "same" if _inside(low, high, margin) else "uncertain"
+
+
+def _inside(low: float, high: float, margin: float | None) -> bool:
+    return margin is not None and not missing(margin) and low > -margin and high < margin
 
 
 # ----------------------------------------------------------------------------------- comparisons
@@ -283,6 +302,10 @@ def amount(estimate: float | None, words: OutcomeWords) -> str:
 def finding(verdict: Verdict, words: OutcomeWords, reference: str) -> str:
     """Return what was found as a heading: ``Less pain than usual care``."""
     other = in_sentence(reference)
+    if verdict.small:
+        direction = words.better if verdict.code == "better" else words.worse
+        article, lower = ("A ", direction[2:]) if direction.startswith("a ") else ("", direction)
+        return f"{capitalised(f'{article}slightly {lower}')} than {other}"
     sentences: dict[Code, str] = {
         "not_measured": "Not measured at this visit",
         "not_shown": "Not shown",

@@ -29,6 +29,7 @@ Format = Literal["parquet", "csv"]
 TRUTH: Final = "truth"
 MANIFEST: Final = "manifest.json"
 DICTIONARY: Final = "dictionary.md"
+SYNTHETIC: Final = "synthetic records; every person in them is made up"
 ROW_GROUP: Final = 50_000
 """Rows that are read at a time: each thread of a reader takes a group of its own."""
 
@@ -103,6 +104,15 @@ def write_records(
     return folder
 
 
+def are_synthetic(folder: Path) -> bool:
+    """Whether the manifest beside the records says that they were made here."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("what") == SYNTHETIC
+
+
 def _write_table(found: pa.Table, path: Path, format_: Format) -> None:
     if format_ == "csv":
         pyarrow.csv.write_csv(found, path)
@@ -157,7 +167,7 @@ def _write_manifest(folder: Path, episodes: int, seed: int, tables: Mapping[str,
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest: dict[str, Any] = {
         "schema": 1,
-        "what": "synthetic records; every person in them is made up",
+        "what": SYNTHETIC,
         "episodes": episodes,
         "seed": seed,
         "versions": versions(("outcomes", "numpy", "pyarrow")),

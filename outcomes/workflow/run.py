@@ -269,11 +269,13 @@ def study_words(
     notes: list[str],
 ) -> dict[str, Any]:
     """Return everything that a report says apart from its numbers."""
+    from outcomes.simulate.files import are_synthetic
     from outcomes.study.protocol import describe_study
 
     words = describe_study(dataset)
     return {
         **words,
+        "synthetic": are_synthetic(Path(dataset.spec.records_path)),
         "notes": [*words["notes"], *notes],
         "left_out": [{"what": what, "why": why} for what, why in dict.fromkeys(left_out)],
         "versions": versions(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -161,3 +162,15 @@ def test_a_folder_without_study_is_no_release(tmp_path: Path) -> None:
 def test_the_same_release_gives_the_same_bytes() -> None:
     again = render_page(report_example.release(), audience="clinic")
     assert again == _page("clinic")
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_made_up_records_are_called_so_on_the_first_screen(audience: str) -> None:
+    given = report_example.release()
+    plain = render_page(given, audience=audience)  # type: ignore[arg-type]
+    assert "Synthetic records" not in plain
+    made_up = replace(given, study={**given.study, "synthetic": True})
+    page = render_page(made_up, audience=audience)  # type: ignore[arg-type]
+    answer = page[page.index('id="answer"') :][:2500]
+    assert "every person is made up" in answer
+    assert page.count("Synthetic") >= 3

@@ -195,7 +195,9 @@ def test_checks_put_the_plain_difference_last_and_uncounted(context: Context) ->
 def test_the_gate_lists_what_failed(context: Context) -> None:
     lines, n_checks = build_gate(context)
     assert [line.what for line in lines] == ["Medication, TENS and other modalities, week 52"]
-    assert gate_words(lines, n_checks) == "One of 72 checks before a difference is shown failed"
+    assert (
+        gate_words(lines, n_checks) == "One of 72 conditions for showing a difference was not met"
+    )
 
 
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:

@@ -13,6 +13,7 @@ import outcomes
 from outcomes.core.provenance import hash_file
 from outcomes.records.schema import EVENT_KINDS, TABLES
 from outcomes.simulate import make_records, write_records
+from outcomes.simulate.files import are_synthetic
 from outcomes.simulate.planted import TYPES, USUAL_CARE, VISITS
 from outcomes.study.dataset import build_dataset
 from outcomes.workflow.demo import demo_study
@@ -54,6 +55,15 @@ def test_the_manifest_names_what_is_there(folder: Path) -> None:
     for name, digest in manifest["sha256"].items():
         assert hash_file(folder / name) == digest
     assert manifest["planted"]["pain"]["usual_care"] == [0.0] * len(VISITS)
+
+
+def test_synthetic_records_are_known_as_such(folder: Path, tmp_path: Path) -> None:
+    assert are_synthetic(folder)
+    assert not are_synthetic(tmp_path)
+    (tmp_path / "manifest.json").write_text('{"what": "an export of a clinic"}')
+    assert not are_synthetic(tmp_path)
+    (tmp_path / "manifest.json").write_text("not json")
+    assert not are_synthetic(tmp_path)
 
 
 def test_the_dictionary_names_every_column(folder: Path) -> None:

@@ -68,17 +68,32 @@ def test_a_difference_says_its_direction() -> None:
         (0.6, 1.2, {"planned": False}, "not_measured", 0, "Not measured"),
         (0.6, 1.2, {"reason": "floor"}, "not_shown", 0, "Not shown"),
         (None, None, {}, "not_shown", 0, "Not shown"),
-        (0.6, 1.2, {"checks": ((0.1, 2),)}, "better", 3, "Consistent: 2 of 2 checks agree"),
-        (0.6, 1.2, {"checks": ((-0.1, 2),)}, "better", 2, "Tentative: 1 of 2 checks agree"),
+        (0.6, 1.2, {"checks": ((0.1, 2),)}, "better", 3, "Consistent: the other analysis agrees"),
+        (
+            0.6,
+            1.2,
+            {"checks": ((-0.1, 2),)},
+            "better",
+            2,
+            "Tentative: the other analysis disagrees",
+        ),
         (0.6, 1.2, {}, "better", 2, "Tentative: no other analysis was run"),
-        (-1.2, -0.6, {"checks": ((-2, -1),)}, "worse", 3, "Consistent: 2 of 2 checks agree"),
+        (-1.2, -0.6, {"checks": ((-2, -1),)}, "worse", 3, "Consistent: the other analysis agrees"),
         (
             -0.2,
             0.3,
             {"checks": ((-0.1, 0.2),)},
             "same",
             3,
-            "Little or no difference: 2 of 2 checks agree",
+            "Little or no difference: the other analysis agrees",
+        ),
+        (
+            0.1,
+            0.4,
+            {"checks": ((0.1, 0.3), (-0.1, 0.3))},
+            "better",
+            2,
+            "Tentative, but small: 1 of 2 other analyses agree",
         ),
         (-0.2, 0.6, {}, "uncertain", 1, "Too uncertain to say"),
     ],
@@ -103,6 +118,14 @@ def test_only_chance_fills_the_fourth_bar() -> None:
 
 def test_an_interval_that_touches_zero_is_not_on_one_side() -> None:
     assert judge(Comparison(low=0.0, high=1.2, margin=0.5)).code == "uncertain"
+
+
+def test_a_difference_too_small_to_matter_is_called_slight() -> None:
+    small = judge(Comparison(low=0.1, high=0.4, margin=0.5, checks=((0.1, 0.3),)))
+    assert small.small
+    assert finding(small, PAIN, "Usual care") == "Slightly less pain than usual care"
+    assert finding(small, DOSE, "Usual care") == "A slightly lower opioid dose than usual care"
+    assert not judge(Comparison(low=0.1, high=0.6, margin=0.5)).small
 
 
 def test_headings() -> None:
