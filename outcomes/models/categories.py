@@ -21,7 +21,8 @@ from outcomes.core.errors import UsageError
 _NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 _CATEGORIES = {"string", "boolean", "categorical", "empty"}
 
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)")
+# A minus is one at the start of a word only: 'day -7', but not 'week-2' or '2020-11-01'.
+_NUMBER = re.compile(r"((?:(?<!\S)-)?\d+(?:\.\d+)?)")
 
 MAX_LEVELS = 500
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from outcomes.core.errors import NotEstimable
+from outcomes.core.errors import NotConverged, NotEstimable
 from outcomes.stats.basis import build_basis
 from outcomes.stats.cells import Cells, Method, Point, WeightKind
 from outcomes.stats.covariance import Structure, structure
@@ -38,6 +38,9 @@ from outcomes.stats.moments import Moments
 from outcomes.stats.newton import observed_information, search, sigmas_of
 
 Array = npt.NDArray[np.float64]
+OWN_VARIANCES = ("us", "csh", "ar1h", "toeph", "adh")
+FLAT = 1e-13
+"""Residual squares at a visit, beside the largest ones, that are rounding."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,9 +150,17 @@ def fit_reml(
     check_identified(total, covariance)
     basis = build_basis(total, maps)
     cells = Cells(moments=total, basis=basis, method=method, weight_kind=weight_kind)
+    check_spread(cells, covariance)
     theta = starting_values(cells, form) if start is None else start
-    found = search(cells, form, theta, tolerance)
-    information = observed_information(cells, form, found.theta, found.point)
+    try:
+        found = search(cells, form, theta, tolerance)
+        information = observed_information(cells, form, found.theta, found.point)
+    except np.linalg.LinAlgError as error:
+        raise NotConverged(
+            "The covariance matrix came too close to a singular one to go on: some visits say "
+            "nearly the same, or hardly vary. Use a simpler structure such as 'cs', or leave a "
+            "visit out."
+        ) from error
     return RemlFit(
         beta=basis.beta(found.point.gamma),
         beta_cov_model=basis.covariance(found.point.phi),
@@ -170,6 +181,32 @@ def fit_reml(
         cells=cells,
         point=found.point,
     )
+
+
+def check_spread(cells: Cells, covariance: str) -> None:
+    """Raise where a structure with a variance a visit meets one at which nothing is left to vary.
+
+    Raises
+    ------
+    NotEstimable
+        Names the visits, and the group where there are several.
+    """
+    if covariance not in OWN_VARIANCES:
+        return
+    squares = np.einsum("ktt->kt", cells.inner(cells.basis.residual[:, :, None]))
+    largest = float(squares.max())
+    layout = cells.moments.layout
+    for label, rows in zip(layout.groups, cells.groups, strict=True):
+        flat = squares[rows].sum(axis=0) <= FLAT * largest
+        if not flat.any():
+            continue
+        visits = ", ".join(repr(layout.visits[t]) for t in np.flatnonzero(flat))
+        where = f" in group '{label}'" if len(layout.groups) > 1 else ""
+        raise NotEstimable(
+            f"The response does not vary at {visits}{where} beyond what the model explains, so "
+            "that there is no variance to estimate. Leave the visit out, use one covariance for "
+            "all groups, or a structure with one variance such as 'cs'."
+        )
 
 
 def starting_values(cells: Cells, form: Structure) -> Array:

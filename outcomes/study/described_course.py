@@ -67,7 +67,7 @@ PAIN_COURSE: Final = f"""
 with pain as (
   select a.position, s.day, max(s.score) as score
   from assessments s join analysed a on a.episode_id = s.episode_id
-  where s.instrument = 'nprs' and s.score is not null and s.day >= 0
+  where s.instrument = 'nprs' and s.score is not null and s.day > a.zero_day
   group by a.position, s.day
 ), runs as (
   select position, day, score,

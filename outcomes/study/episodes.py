@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from outcomes.records.cells import code_text
 from outcomes.records.sql import literals
 from outcomes.results.tables import build_table
 
@@ -63,10 +64,11 @@ def eligibility(population: PopulationSpec, has: Has) -> Iterator[Rule]:
             code="red_flag", label="A red flag at intake", holds="coalesce(red_flags, false)"
         )
     if population.programs and has("episodes", "program"):
+        programs = literals(code_text(program) for program in population.programs)
         yield Rule(
             code="program",
             label="Another program",
-            holds=f"coalesce(program, '') not in ({literals(population.programs)})",
+            holds=f"coalesce(program, '') not in ({programs})",
         )
 
 

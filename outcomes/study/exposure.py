@@ -30,6 +30,7 @@ import numpy as np
 from outcomes.catalog.interventions import intervention_types, interventions, top_group
 from outcomes.core.errors import RecordsError, SpecError
 from outcomes.core.problems import Problem
+from outcomes.records.cells import code_text
 from outcomes.study.exposure_types import NONE, OUTSIDE, ExposureTypes
 
 if TYPE_CHECKING:
@@ -254,12 +255,25 @@ def find_exposure(
     groups = _groups(steps, eligible) if has_parts else {}
     shares = _shares(dose, types, len(eligible))
     if spec.source == "program":
-        assigned = eligible["program"].map(spec.programs)
+        kinds = {code_text(code): kind for code, kind in spec.programs.items()}
+        assigned = eligible["program"].map(kinds)
         named = assigned.astype(object).where(assigned.notna(), "").to_numpy(dtype=object)
-        return Exposure(types=named, shares=shares, groups=groups, notes=[])
+        notes = _absent_programs(eligible["program"], spec)
+        return Exposure(types=named, shares=shares, groups=groups, notes=notes)
     assert dose is not None
     named = classify(dose, types, share=spec.share, combined_min_share=spec.combined_min_share)
     return Exposure(types=named, shares=shares, groups=groups, notes=notes)
+
+
+def _absent_programs(recorded: pd.Series, spec: ExposureSpec) -> list[str]:
+    """Name the study's programs that nobody is in: often another spelling of the records' codes."""
+    absent = [code for code in spec.programs if code_text(code) not in set(recorded.dropna())]
+    if not absent:
+        return []
+    return [
+        f"No eligible episode is in {' or '.join(map(repr, absent))}, named in [exposure.programs]."
+        " Is it spelled as in the column 'program' of the records?"
+    ]
 
 
 def has_components(steps: Steps) -> bool:

@@ -192,7 +192,9 @@ def _assignment(spec: StudySpec) -> str:
     if spec.design == "randomised":
         return "As randomised"
     listed = ", ".join(name.removesuffix("_id").replace("_", " ") for name in spec.model.covariates)
-    return f"As if random given the baseline score and: {listed or 'nothing else'}"
+    if not listed:
+        return "As if random given the baseline score"
+    return f"As if random given the baseline score and, where recorded: {listed}"
 
 
 def _time_zero(spec: StudySpec) -> str:

@@ -96,9 +96,14 @@ def _check_primary_size(
     raise NotEstimable(
         f"The primary comparison cannot be made: of the episodes still in care on day {length}"
         f" {' and '.join(small)}, fewer than [exposure] min_group = {least}. Episodes by type:"
-        f" {listed}. Choose other types in [exposure], widen [population], or look at 'outcomes"
-        " check' for intervention codes that were not understood."
+        f" {listed}. Choose other types in [exposure], widen [population], or {_look(spec)}."
     )
+
+
+def _look(spec: StudySpec) -> str:
+    if spec.exposure.source == "program":
+        return "look whether [exposure.programs] spells the programs as the records do"
+    return "look at 'outcomes check' for intervention codes that were not understood"
 
 
 def count_followed(flow: Flow, spec: StudySpec, episodes: pd.DataFrame, rows: pd.DataFrame) -> None:

@@ -119,8 +119,23 @@ def run_study(
         Records that cannot be used; a primary comparison that cannot be estimated; a folder that
         is not ours.
     """
+    import scipy.linalg  # noqa: F401 - the limits reach only libraries that are loaded
+    from threadpoolctl import threadpool_limits
+
     if out is not None:
         check_replaceable(Path(out).absolute())
+    # Matrices here are small and many: threads of the linear algebra wait for each other more than
+    # they work, and a study on a busy machine took ten times as long with them.
+    with threadpool_limits(limits=1, user_api="blas"):
+        results = _run(study, engine, checkpoints, progress)
+        if out is not None:
+            write_results(results, Path(out), progress=progress)
+    return results
+
+
+def _run(
+    study: StudySpec, engine: Engine, checkpoints: str | Path | None, progress: Progress
+) -> Results:
     with progress.stage("read", _LABELS["read"]):
         records = read_records(study.records_path, study.mapping_path)
         check_quarantine(records, study.records.quarantine_limit)
@@ -137,7 +152,7 @@ def run_study(
     with progress.stage("release", _LABELS["release"]):
         words = study_words(dataset, records, [*described.left_out], [*notes, *modelled.notes])
         release = release_study(tables, words)
-    results = Results(
+    return Results(
         spec=study,
         tables=tables,
         dataset=dataset.long,
@@ -146,9 +161,6 @@ def run_study(
         fits=modelled.fits,
         manifest=describe_run(study, records, dataset, engine),
     )
-    if out is not None:
-        write_results(results, Path(out), progress=progress)
-    return results
 
 
 # ------------------------------------------------------------------------------------ the stages

@@ -255,7 +255,7 @@ def test_an_assigned_program_decides_from_day_0(tmp_path: Path) -> None:
         design="randomised",
         exposure={
             "source": "program",
-            "programs": {"a": "exercise", "b": "usual_care"},
+            "programs": {"A": "exercise", "b": "usual_care", "Dry cupping": "exercise"},
             "primary": "exercise",
         },
         visits=[{"label": "after", "day": 28}],
@@ -263,6 +263,8 @@ def test_an_assigned_program_decides_from_day_0(tmp_path: Path) -> None:
     )
     dataset = build_dataset(records, spec)
     assert exposures(dataset) == ["exercise", "exercise", "usual_care", "usual_care"]
+    said = [note for note in dataset.notes if "[exposure.programs]" in note]
+    assert [note.split(",")[0] for note in said] == ["No eligible episode is in 'Dry cupping'"]
     assert dataset.window_days == 0
     flow = dataset.flow.set_index("step")
     assert flow.loc["unclassified", ["label", "n_episodes"]].tolist() == [

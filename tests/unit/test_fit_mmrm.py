@@ -361,3 +361,28 @@ def test_data_without_an_answer(data, change):
 def test_questions_that_cannot_be_asked(fitted, ask, words):
     with pytest.raises(UsageError, match=words):
         ask(fitted)
+
+
+@pytest.mark.parametrize("covariance", ["us", "csh", "toeph"])
+def test_a_visit_at_which_nothing_varies_is_named(covariance):
+    data = trial(missing=0.0)
+    data.loc[data["week"] == 12, "score"] = 3.0
+    with pytest.raises(NotEstimable, match="does not vary at '12'"):
+        fit(data, "score ~ exposure*week", covariance=covariance)
+    kept = fit(data, "score ~ exposure*week", covariance=[covariance, "cs"]).covariance
+    assert kept.to_numpy()[0, 0] == pytest.approx(kept.to_numpy()[1, 1])  # compound symmetry
+
+
+@pytest.mark.parametrize(
+    ("labels", "ordered"),
+    [
+        (("2020-12-01", "2021-01-01", "2020-11-01"), [2, 0, 1]),
+        (("week-6", "week-26", "week-2"), [2, 0, 1]),
+        (("day 7", "day 84", "day -7"), [2, 0, 1]),
+    ],
+)
+def test_a_hyphen_is_no_minus_and_visits_stand_in_time(labels, ordered):
+    data = trial(missing=0.0)
+    data["week"] = data["week"].map(dict(zip(WEEKS, labels, strict=True)))
+    found = fit(data, "score ~ exposure*week", covariance="ar1")
+    assert list(found.covariance.index) == [labels[k] for k in ordered]
