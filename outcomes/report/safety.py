@@ -19,21 +19,28 @@ from outcomes.figures.theme import nice_ticks
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
 from outcomes.report.study import unit_words
-from outcomes.results.wording import capitalised, count, estimate_text, interval, number
+from outcomes.results.wording import capitalised, count, interval, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST = 3
+ALWAYS = ("emergency_visit",)
+"""Events that stand beside the commonest ones wherever they may be shown."""
+FULL = 0.05
+"""The smallest end of an axis of shares, so that rare events do not look common."""
 BASELINE = "baseline"
 ANY = "any"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarmCell:
-    """One rate: words and picture, or the reason why there is none."""
+    """One event of one type: the share of episodes, its picture and the rate, or why not."""
 
-    text: str
+    share: str
+    counts: str
+    rate: str
+    interval: str
     picture: Markup
     reason: str
 
@@ -57,12 +64,13 @@ class HarmPanel:
 
 @dataclass(frozen=True, kw_only=True)
 class RateCell:
-    """One rate of the table of all harms, with the counts it was made from."""
+    """One cell of the table of all harms: a share and a rate, with the counts they are made of."""
 
+    share: Cell
+    counts: str
     rate: Cell
     interval: str
     events: Cell
-    episodes: Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +93,7 @@ class HarmTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Harms:
-    """Panels of the commonest events, the table of all, and one sentence on serious events."""
+    """Panels of the commonest events, the table of all, and a sentence on serious events."""
 
     panels: tuple[HarmPanel, ...]
     tables: tuple[HarmTable, ...]
@@ -101,7 +109,8 @@ def build_harms(context: Context) -> Harms | None:
     events = list(dict.fromkeys(anywhere["event"]))
     shown = [e for e in events if anywhere.loc[anywhere["event"].eq(e), "rate"].notna().any()]
     typed = [e for e in shown if _typed(anywhere, e)] or shown
-    panels = tuple(_panel(context, anywhere[anywhere["event"].eq(e)]) for e in typed[:MOST])
+    chosen = typed[:MOST] + [e for e in typed[MOST:] if e in ALWAYS]
+    panels = tuple(_panel(context, anywhere[anywhere["event"].eq(e)]) for e in chosen)
     tables = tuple(
         _harm_table(context, str(unit), part)
         for unit, part in table.groupby("rate_unit", sort=False)
@@ -129,17 +138,28 @@ def _harm_table(context: Context, unit: str, table: pd.DataFrame) -> HarmTable:
 
 def _rate_cell(row: dict[Any, Any] | None) -> RateCell:
     if row is None:
-        return RateCell(rate=Cell(), interval="", events=Cell(), episodes=Cell())
+        return RateCell(share=Cell(), counts="", rate=Cell(), interval="", events=Cell())
     rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
     shown = HIDDEN if row.get("suppressed") else Cell()
     if rate is not None:
         shown = Cell(text=number(rate), value=rate)
+    share, counts = _share(row)
+    hidden = HIDDEN if row.get("suppressed") else Cell()
     return RateCell(
+        share=hidden if share is None else Cell(text=percent(share), value=share),
+        counts=counts,
         rate=shown,
         interval="" if low is None else interval(low, high),
         events=count_cell(row, "n_events"),
-        episodes=count_cell(row, "n_episodes"),
     )
+
+
+def _share(row: dict[Any, Any]) -> tuple[float | None, str]:
+    """Return the share of episodes with the event, and its counts, where both are released."""
+    n, total = as_number(row["n_episodes"]), as_number(row["n_total"])
+    if n is None or not total:
+        return None, ""
+    return n / total, f"{count(n)} of {count(total)}"
 
 
 def _typed(table: pd.DataFrame, event: str) -> bool:
@@ -150,9 +170,9 @@ def _typed(table: pd.DataFrame, event: str) -> bool:
 
 def _panel(context: Context, table: pd.DataFrame) -> HarmPanel:
     rows = {r["exposure"]: r for r in table.to_dict("records")}
-    highs = [as_number(r["conf_high"]) for e, r in rows.items() if e]
-    top = max([h for h in highs if h is not None] + [1e-9])
-    scale = Scale(low=0.0, high=1.04 * top, ticks=tuple(nice_ticks(0.0, top, 4)))
+    shares = [_share(row)[0] for exposure, row in rows.items() if exposure]
+    top = max([share for share in shares if share is not None] + [FULL])
+    scale = Scale(low=0.0, high=1.08 * top, ticks=tuple(nice_ticks(0.0, top, 3)))
     first: dict[Any, Any] = table.iloc[0].to_dict()
     cells = tuple((e, _harm_cell(context, e, rows.get(e), scale)) for e in context.study.exposures)
     return HarmPanel(
@@ -160,7 +180,7 @@ def _panel(context: Context, table: pd.DataFrame) -> HarmPanel:
         label=first["label"],
         unit=first["rate_unit"],
         cells=cells,
-        axis=Markup(axis_picture(scale)),
+        axis=Markup(axis_picture(scale, share=True)),
         shapes=Markup(definitions([backdrop(f"harm-{first['event']}", scale)])),
     )
 
@@ -169,28 +189,45 @@ def _harm_cell(
     context: Context, exposure: str, row: dict[Any, Any] | None, scale: Scale
 ) -> HarmCell:
     look = context.study.looks[exposure]
+    share, counts = (None, "") if row is None else _share(row)
+    at = None if share is None else Estimate(estimate=share, low=share, high=share)
     behind = "" if row is None else f"harm-{row['event']}"
-    empty = Markup(row_picture(look, None, scale, behind=behind))
-    if row is None:
-        return HarmCell(text="", picture=empty, reason="not counted")
+    rate, limits = ("", "") if row is None else _rate(row)
+    reason = "" if share is not None or rate else _why_not(context, row)
+    return HarmCell(
+        share="" if share is None else percent(share),
+        counts=counts,
+        rate=rate,
+        interval=limits,
+        picture=Markup(row_picture(look, at, scale, behind=behind, caps=False)),
+        reason=reason,
+    )
+
+
+def _rate(row: dict[Any, Any]) -> tuple[str, str]:
+    """Return a rate and its interval, both empty where they are not released."""
     rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
-    if rate is None or low is None or high is None:
-        reason = context.study.hidden_text if row.get("suppressed") else "nothing to count against"
-        return HarmCell(text="", picture=empty, reason=reason)
-    at = Estimate(estimate=rate, low=low, high=high)
-    drawn = row_picture(look, at, scale, behind=behind)
-    return HarmCell(text=estimate_text(rate, low, high), picture=Markup(drawn), reason="")
+    return ("", "") if None in (rate, low, high) else (number(rate), interval(low, high))
+
+
+def _why_not(context: Context, row: dict[Any, Any] | None) -> str:
+    if row is None:
+        return "not counted"
+    return context.study.hidden_text if row.get("suppressed") else "nothing to count against"
 
 
 def _serious(table: pd.DataFrame) -> str:
-    """Say how many serious events there were in all."""
-    rows = table[table["event"].eq("serious_adverse_event") & table["exposure"].eq("")]
-    n = as_number(rows["n_events"].iloc[0]) if len(rows) else None
-    base = as_number(rows["denominator"].iloc[0]) if len(rows) else None
+    """Say how many serious events there were in all, or why that is not said."""
+    rows = table[table["event"].eq("serious_adverse_event")]
+    if rows.empty:
+        return "Serious events: not recorded, so nothing can be said about them."
+    everyone = rows[rows["exposure"].eq("")]
+    n = as_number(everyone["n_events"].iloc[0]) if len(everyone) else None
     if n is None:
-        return "Serious events over all types: too few to show, or not recorded."
-    unit = str(rows["rate_unit"].iloc[0]).rsplit(" ", 1)[-1]
-    against = "" if base is None else f" in {count(base)} {unit}"
+        hidden = bool(rows["suppressed"].any())
+        return f"Serious events: {'too few to show' if hidden else 'no count is released'}."
+    base, unit = as_number(everyone["denominator"].iloc[0]), str(everyone["rate_unit"].iloc[0])
+    against = "" if base is None else f" in {count(base)} {unit.rsplit(' ', 1)[-1]}"
     return f"{capitalised(count(n))} serious events{against} over all types."
 
 
