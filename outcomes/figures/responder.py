@@ -19,12 +19,16 @@ CURVE_FROM: Final = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """A share with its interval; ``text`` for words, empty where it is hidden."""
+    """A share with its interval; ``text`` for words, short where it is not shown.
+
+    ``why`` is the whole reason of a share that is not shown.
+    """
 
     estimate: float | None
     low: float | None
     high: float | None
     text: str = ""
+    why: str = ""
 
 
 def curve_trace(look: Look, thresholds: Sequence[float], shares: Sequence[Share]) -> dict[str, Any]:

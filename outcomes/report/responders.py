@@ -24,6 +24,17 @@ PERCENT = ("percent", "%")
 WIDEST = 0.95
 """An interval wider than this holds almost every share: nearly all, or nearly nobody, improved."""
 
+HIDDEN_TEXT = "hidden"
+NONE_OR_ALL = "none or all"
+TOO_FEW = "too few to say"
+NOTES = {
+    NONE_OR_ALL: "Where it says none or all, it held for nobody or for everybody of that type, so "
+    "that no interval can be given.",
+    TOO_FEW: "Where it says too few to say, too few people were there to tell a small share from a "
+    "large one.",
+}
+"""What the short reasons mean, in the order of the notes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
@@ -42,11 +53,15 @@ class ShareLine:
     text: str
     picture: Markup
     reason: str
+    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Responders:
-    """The list of dots in its default state, and what can be chosen instead."""
+    """The list of dots in its default state, and what can be chosen instead.
+
+    ``notes`` say in full what the short reasons in the cells mean.
+    """
 
     keys: tuple[Key, ...]
     chosen: int
@@ -56,6 +71,7 @@ class Responders:
     axis: Markup
     curve: bool
     shares: dict[tuple[str, int, str], Share]
+    notes: tuple[str, ...]
     table: tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]
 
 
@@ -80,6 +96,7 @@ def build_responders(context: Context, outcome: str) -> Responders | None:
         axis=Markup(axis_picture(AXIS, share=True)),
         curve=sum(k.code == "" and k.threshold is not None for k in keys) >= CURVE_FROM,
         shares=shares,
+        notes=tuple(NOTES[text] for text in NOTES if any(s.text == text for s in shares.values())),
         table=tuple((key.label, _cells(context, shares, place)) for place, key in enumerate(keys)),
     )
 
@@ -101,7 +118,8 @@ def _cells(
         if share is None:
             cells.append((exposure, Cell()))
         elif share.estimate is None:
-            cells.append((exposure, Cell(text="", hidden=True)))
+            hidden = share.text == HIDDEN_TEXT
+            cells.append((exposure, Cell(text="" if hidden else share.text, hidden=hidden)))
         else:
             cells.append((exposure, Cell(text=share.text, value=share.estimate)))
     return tuple(cells)
@@ -157,9 +175,8 @@ def _shares(
 ) -> dict[tuple[str, int, str], Share]:
     places = {(k.code, k.threshold): p for p, k in enumerate(keys)}
     shares = {}
-    hidden = "hidden"
     for record in table.to_dict("records"):
-        row = read_row(record, hidden)
+        row = read_row(record, HIDDEN_TEXT)
         place = places[_code(record), as_number(record["threshold"])]
         shares[record["visit"], place, record["level"]] = _share(row)
     return shares
@@ -167,18 +184,27 @@ def _shares(
 
 def _share(row: Row) -> Share:
     if row.estimate is None or row.low is None or row.high is None:
-        return Share(estimate=None, low=None, high=None, text=row.reason)
+        return Share(estimate=None, low=None, high=None, text=_short(row.reason), why=row.reason)
     if row.high - row.low > WIDEST:
-        return Share(estimate=None, low=None, high=None, text="too few to say")
+        return Share(estimate=None, low=None, high=None, text=TOO_FEW, why=NOTES[TOO_FEW])
     words = estimate_text(100 * row.estimate, 100 * row.low, 100 * row.high, 0)
     return Share(estimate=row.estimate, low=row.low, high=row.high, text=words)
 
 
+def _short(reason: str) -> str:
+    """Return a reason as it fits in a cell; the whole of it stands in the cell's title."""
+    if reason in ("", HIDDEN_TEXT):
+        return reason
+    if reason.startswith("it holds for all or none"):
+        return NONE_OR_ALL
+    return TOO_FEW if reason.startswith("too few") else "not shown"
+
+
 def _line(context: Context, exposure: str, share: Share | None) -> ShareLine:
     look = context.study.looks[exposure]
-    at, words, reason = None, "", "not estimated"
+    at, words, reason, why = None, "", "not estimated", ""
     if share is not None:
-        words, reason = share.text, share.text
+        words, reason, why = share.text, share.text, share.why
         if share.estimate is not None and share.low is not None and share.high is not None:
             at = Estimate(estimate=share.estimate, low=share.low, high=share.high)
     drawn = row_picture(look, at, SHARES, behind="shares")
@@ -187,4 +213,5 @@ def _line(context: Context, exposure: str, share: Share | None) -> ShareLine:
         text=words if at else "",
         picture=Markup(drawn),
         reason="" if at else reason,
+        why="" if at else why,
     )

@@ -242,7 +242,7 @@ def _responders(context: Context, outcome: str, strings: Strings) -> dict[str, A
         shares[name] = (
             [*numbers, strings(share.text)]
             if share.estimate is not None
-            else [None, None, None, strings(share.text)]
+            else [None, None, None, strings(share.text), strings(share.why)]
         )
     plain = [p for p, k in enumerate(found.keys) if not k.code and k.threshold is not None]
     return {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pandas as pd
 import pytest
 
 from outcomes.report.care import build_codelivery, build_components, build_dose
@@ -22,9 +25,10 @@ from outcomes.report.narrative import named
 from outcomes.report.people import build_baseline, build_completeness, build_flow
 from outcomes.report.release import Release, with_suppressed
 from outcomes.report.responders import build_responders
-from outcomes.report.safety import build_described, build_harms
+from outcomes.report.safety import Harms, build_described, build_harms
 from outcomes.report.study import Visit, build_study, source_words, unit_words
 from outcomes.results.tables import build_table
+from outcomes.results.wording import percent
 from tests import report_example, report_variants
 
 
@@ -174,6 +178,53 @@ def test_harms_stand_with_every_type_and_serious_events_are_said(context: Contex
     assert found.panels[0].by_type["usual_care"].reason == "hidden: fewer than 11"
 
 
+def test_harms_say_the_share_of_episodes_before_the_rate(context: Context) -> None:
+    found = build_harms(context)
+    assert found is not None
+    row = (
+        context.release.table("harms").query("exposure == 'exercise' and event == 'flare'").iloc[0]
+    )
+    flare = next(p for p in found.panels if p.event == "flare").by_type["exercise"]
+    assert flare.share == percent(row["n_episodes"] / row["n_total"])
+    assert flare.counts == f"{row['n_episodes']:,.0f} of {row['n_total']:,.0f}"
+    assert flare.rate == "6.8"
+    listed = {r.label: r.cells[0] for table in found.tables for r in table.rows}
+    assert listed["Flare"].share.text == flare.share
+    assert listed["Serious adverse event"].share.hidden
+
+
+def _with_harms(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Harms:
+    release = report_example.release()
+    tables = {**release.tables, "harms": change(release.table("harms").copy())}
+    found = build_harms(build_context(Release(release.study, tables)))
+    assert found is not None
+    return found
+
+
+def test_emergency_visits_stand_among_the_rows_however_rare() -> None:
+    def rarest(table: pd.DataFrame) -> pd.DataFrame:
+        flare = table[table["event"].eq("flare")]
+        names = ("first", "second", "third", "emergency_visit")
+        return pd.concat([flare.assign(event=name) for name in names], ignore_index=True)
+
+    assert [panel.event for panel in _with_harms(rarest).panels][-1] == "emergency_visit"
+
+
+def test_serious_events_are_too_few_or_not_recorded() -> None:
+    serious = "serious_adverse_event"
+
+    def without(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["event"].ne(serious)]
+
+    def hidden(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[table["event"].eq(serious), "n_events"] = float("nan")
+        table.loc[table["event"].eq(serious), "suppressed"] = True
+        return table
+
+    assert _with_harms(hidden).serious == "Serious events: too few to show."
+    assert _with_harms(without).serious.startswith("Serious events: not recorded")
+
+
 def test_every_described_domain_is_a_fold_with_all_its_measures(context: Context) -> None:
     table = context.release.table("described")
     found = build_described(context, all_visits=True)
@@ -307,6 +358,23 @@ def test_shares_whose_interval_says_nothing_are_not_drawn() -> None:
     assert found is not None
     assert {line.reason for line in found.worse_lines} == {"too few to say"}
     assert {line.reason for line in found.lines} == {""}
+
+
+def test_a_long_reason_of_a_share_stands_in_a_note_and_not_in_the_cell() -> None:
+    release = report_example.release()
+    table = release.table("responders").copy()
+    why = "it holds for all or none of Exercise"
+    rows = table["estimand"].eq("worse") & table["level"].eq("exercise")
+    table.loc[rows, ["estimate", "conf_low", "conf_high"]] = float("nan")
+    table.loc[rows, "gate"] = why
+    tables = {**release.tables, "responders": table}
+    found = build_responders(build_context(Release(release.study, tables)), "pain")
+    assert found is not None
+    line = next(line for line in found.worse_lines if line.exposure == "exercise")
+    assert (line.reason, line.why) == ("none or all", why)
+    assert [note.split(",")[0] for note in found.notes] == ["Where it says none or all"]
+    cells = {cell.text for _, row in found.table for e, cell in row if e == "exercise"}
+    assert "none or all" in cells
 
 
 def test_a_list_of_shares_and_panels_need_something_to_show() -> None:

@@ -147,7 +147,7 @@ function drawVisits(section, outcome, reference) {
 }
 function shareOf(responders, visit, key, slot) {
   const found = responders.shares[`${visit}|${key}|${slot}`];
-  return found ? {estimate: found[0], low: found[1], high: found[2], said: words(found[3])}
+  return found ? {estimate: found[0], low: found[1], high: found[2], said: words(found[3]), why: words(found[4])}
     : {estimate: null, said: 'not estimated'};
 }
 function drawDots(section, outcome, visit) {
@@ -173,7 +173,7 @@ function foldCurve(section, outcome, visit) {
 function dotCells(slot, found) {
   const shown = found.estimate !== null;
   const drawn = rowPicture(`k${slot}`, `a${slot}`, 'shares', D.shares, found.estimate, found.low, found.high);
-  return [h('td', {class: 'pic'}, drawn, shown ? null : h('span', {class: 'why'}, found.said)),
+  return [h('td', {class: 'pic'}, drawn, shown ? null : h('span', {class: 'why', title: found.why ?? ''}, found.said)),
     h('td', {class: 'est'}, shown ? found.said : '')];
 }
 
@@ -341,7 +341,6 @@ async function start() {
   one('#theme').addEventListener('click', switchTheme);
   one('#theme').textContent = matchMedia('(prefers-color-scheme:dark)').matches ? 'Light' : 'Dark';
   one('#print').addEventListener('click', () => print());
-  one('.fab').addEventListener('click', () => { one('#contents').open = true; });
   addEventListener('hashchange', () => { readAddress(); openTarget(); draw(); });
   readAddress();
   startFigures();
