@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 176
+SHORT = 3
+"""Characters of a count that fit between two visits a few days apart."""
 WEEK_ROOM, PAPER_ROOM = 24, 32
 """Percent of a small axis that the words of the chosen week need, on a screen and on paper."""
 GHOSTS = 7
@@ -176,7 +178,10 @@ def _stops(course: Course, pair: Sequence[str]) -> str:
 
 
 def _n_rows(course: Course, pair: Sequence[str]) -> str:
-    """Write how many were measured under the axis, a line a type."""
+    """Write how many were measured under the axis, a line a type.
+
+    A long first number steps aside for the second, which may be only days later.
+    """
     parts = [text("-19", HEIGHT + 35, "n", css="q sm", anchor="end")]
     for row, exposure in enumerate(pair):
         for k, value in enumerate(course.lines.get(exposure, ())):
@@ -185,6 +190,8 @@ def _n_rows(course: Course, pair: Sequence[str]) -> str:
             css = f"n kt{course.looks[exposure].slot}{tight}"
             side = "end" if not course.timeline.joined[k] else "middle"
             x = f"{course.timeline.percent(k):g}%"
+            if x == "0%" and len(words) > SHORT:
+                x, side = "11", "end"
             parts.append(text(x, HEIGHT + 35 + 15 * row, words, css=css, anchor=side))
     return "".join(parts)
 

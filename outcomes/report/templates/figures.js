@@ -56,8 +56,10 @@ function tickWords(course, width) {
   });
 }
 function counts(course, slots, width) {
+  /* A long first number steps aside for the second, which may be only days later. */
+  const aside = (n, k) => (k === 0 && n.length > 3 ? -8 : 0);
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
-    x: course.weeks[k], y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: width < 300 && course.tight[k] ? '' : n,
+    x: course.weeks[k], xshift: aside(n, k), y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: width < 300 && course.tight[k] ? '' : n,
     showarrow: false, font: {size: small(), color: colour(slot, true)}}));
   return slots.flatMap(row);
 }
