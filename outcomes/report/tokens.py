@@ -1,4 +1,4 @@
-"""The colours of a study as CSS: tokens for light, dark and paper, and a class for each type."""
+"""What of a study is CSS: colours for light, dark and paper, and its title on printed pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from outcomes.figures.theme import DARK, LIGHT
 from outcomes.report.study import Study
+
+FOOT = 90
+"""Characters of a title that fit on one line beside the number of the page."""
 
 
 def style_tokens(study: Study) -> str:
@@ -18,7 +21,7 @@ def style_tokens(study: Study) -> str:
     Returns
     -------
     str
-        CSS; it holds colours and places only, never a label.
+        CSS; it holds colours and places, and the study's title for the foot of printed pages.
     """
     light = _variables(LIGHT) + "".join(
         f"--c{k.slot}:{k.hue.mark};--x{k.slot}:{k.hue.text};" for k in study.looks.values()
@@ -31,7 +34,17 @@ def style_tokens(study: Study) -> str:
         f"{{color:var(--x{k.slot});fill:var(--x{k.slot})}}"
         for k in study.looks.values()
     )
-    return _joined(light, dark, slots + _followed(len(study.looks)))
+    return _joined(light, dark, slots + _followed(len(study.looks)) + _foot(study.raw["title"]))
+
+
+def _foot(title: str) -> str:
+    """Return the rule that prints the title at the foot of every page.
+
+    Every character is escaped by its number, so no title can end the string or the style.
+    """
+    words = title if len(title) <= FOOT else f"{title[: FOOT - 1].rstrip()}…"
+    escaped = "".join(f"\\{ord(character):x} " for character in words)
+    return f'@page{{@bottom-left{{content:"{escaped}";font:9pt sans-serif;color:#555}}}}'
 
 
 def _followed(n: int) -> str:

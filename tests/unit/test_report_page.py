@@ -134,6 +134,15 @@ def test_the_board_gets_the_answer_and_the_harms_alone() -> None:
     assert len(page) < 80_000
 
 
+def test_every_printed_page_names_the_study_and_no_title_ends_the_style() -> None:
+    rule = re.search(r'@bottom-left\{content:"([^"]*)"', _page("hostile"))
+    assert rule
+    assert re.fullmatch(r"(?:\\[0-9a-f]+ )+", rule.group(1))
+    codes = re.findall(r"[0-9a-f]+", rule.group(1))
+    title = "".join(chr(int(code, 16)) for code in codes)
+    assert report_variants.hostile().study["title"].startswith(title.rstrip("…"))
+
+
 def test_methods_opens_every_fold() -> None:
     folds = re.findall(r'<details class="(?:fold|grp)[^>]*>', _page("methods"))
     assert folds
