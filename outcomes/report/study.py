@@ -155,8 +155,8 @@ class Study:
 
     @property
     def hidden_text(self) -> str:
-        """Why a small number is not there."""
-        return f"hidden: fewer than {self.threshold}" if self.threshold else "hidden: too few"
+        """Why a number is not there: it is small, or would give a small one away."""
+        return "hidden for privacy" if self.threshold else "hidden: too few"
 
     def name(self, exposure: str) -> str:
         """Name of an exposure; unknown ids stand for themselves."""

@@ -175,7 +175,7 @@ def test_harms_stand_with_every_type_and_serious_events_are_said(context: Contex
     listed = [row.label for table in found.tables for row in table.rows if not row.sub]
     assert "Serious adverse event" in listed
     assert all(len(row.cells) == 7 for table in found.tables for row in table.rows)
-    assert found.panels[0].by_type["usual_care"].reason == "hidden: fewer than 11"
+    assert found.panels[0].by_type["usual_care"].reason == "hidden for privacy"
 
 
 def test_harms_say_the_share_of_episodes_before_the_rate(context: Context) -> None:
