@@ -8,7 +8,6 @@ be read or written; anything else is a bug of ours and ends with exit code 1.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -256,9 +255,6 @@ def _fail(error: OutcomesError) -> NoReturn:
 
 def main() -> NoReturn:
     """Entry point: runs a command and turns errors into messages and exit codes."""
-    # Matrices here are small and many: threads of the linear algebra wait for each other more than
-    # they work, far more so on a busy machine. Whoever wants them sets the variable.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Stages run side by side in threads that ask for the interpreter after each array operation;
     # at the usual 5 ms a turn they would wait longer than they work.
     sys.setswitchinterval(0.0002)

@@ -31,3 +31,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("demo")
     return run_demo(episodes=1500, seed=7, out=out).parent
+
+
+@pytest.fixture(scope="session")
+def trial_csv() -> Path:
+    """Where the file of the published trial is, if it is said."""
+    place = os.environ.get("OUTCOMES_TRIAL_DATA")
+    if not place:
+        pytest.skip("OUTCOMES_TRIAL_DATA does not say where the trial's CSV is")
+    path = Path(place)
+    return path / "Ashar2022_outcomes_demographics.csv" if path.is_dir() else path

@@ -31,7 +31,6 @@ class Command:
         self.monkeypatch, self.capsys, self.scratch = monkeypatch, capsys, scratch
         scratch.mkdir()
         monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
     def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
         """Return exit code, standard output and standard error."""

@@ -10,7 +10,6 @@ its folder).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
@@ -25,7 +24,6 @@ from outcomes import read_study, run_study
 
 pytestmark = pytest.mark.slow
 
-NAME = "Ashar2022_outcomes_demographics.csv"
 STUDY = Path(__file__).parents[2] / "analyses" / "chronic-back-pain-trial"
 ARMS = {1: "prt", 2: "placebo", 3: "usual_care"}
 OUTCOMES = {"pain": "pain_avg", "disability": "odi", "interference": "bpi_interference"}
@@ -34,25 +32,15 @@ NUMBERS = ["estimate", "std_error", "df", "statistic", "p_value", "conf_low", "c
 
 
 @pytest.fixture(scope="module")
-def csv() -> Path:
-    """Where the trial's file is."""
-    place = os.environ.get("OUTCOMES_TRIAL_DATA")
-    if not place:
-        pytest.skip("OUTCOMES_TRIAL_DATA does not say where the trial's CSV is")
-    path = Path(place)
-    return path / NAME if path.is_dir() else path
-
-
-@pytest.fixture(scope="module")
-def tables(csv: Path) -> Mapping[str, pd.DataFrame]:
+def tables(trial_csv: Path) -> Mapping[str, pd.DataFrame]:
     """The result tables of a whole run."""
-    return run_study(read_study(STUDY, records=csv.parent)).tables
+    return run_study(read_study(STUDY, records=trial_csv.parent)).tables
 
 
 @pytest.fixture(scope="module")
-def people(csv: Path) -> pd.DataFrame:
+def people(trial_csv: Path) -> pd.DataFrame:
     """One row a randomised person: arm, covariates, ``<outcome>_0`` and ``<outcome>_1``."""
-    raw = pd.read_csv(csv, na_values=["<undefined>", "NaN"])
+    raw = pd.read_csv(trial_csv, na_values=["<undefined>", "NaN"])
     raw = raw[(raw["is_patient"] == 1) & raw["group"].notna()]
     before = raw[raw["time"] == 1].set_index("id")
     after = raw[raw["time"] == 2].set_index("id")

@@ -6,7 +6,6 @@ its folder).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -25,26 +24,16 @@ SCORES = {
 
 
 @pytest.fixture(scope="module")
-def csv() -> Path:
-    """Where the trial's file is."""
-    place = os.environ.get("OUTCOMES_TRIAL_DATA")
-    if not place:
-        pytest.skip("OUTCOMES_TRIAL_DATA does not say where the trial's CSV is")
-    path = Path(place)
-    return path / NAME if path.is_dir() else path
-
-
-@pytest.fixture(scope="module")
-def raw(csv: Path) -> pd.DataFrame:
+def raw(trial_csv: Path) -> pd.DataFrame:
     """The patients of the file, read another way."""
-    frame = pd.read_csv(csv, na_values=["<undefined>", "NaN"])
+    frame = pd.read_csv(trial_csv, na_values=["<undefined>", "NaN"])
     return frame[frame["is_patient"] == 1]
 
 
 @pytest.fixture(scope="module")
-def records(csv: Path) -> Records:
+def records(trial_csv: Path) -> Records:
     """The trial through its mapping."""
-    return read_records(csv, MAPPING)
+    return read_records(trial_csv, MAPPING)
 
 
 def one(records: Records, rule: str, table: str, words: str = "") -> Problem:
@@ -134,5 +123,5 @@ def test_nothing_else_is_wrong(records: Records) -> None:
     }  # fmt: skip
 
 
-def test_the_folder_stands_for_its_file(csv: Path, records: Records) -> None:
-    assert read_records(csv.parent, MAPPING).n_rows == records.n_rows
+def test_the_folder_stands_for_its_file(trial_csv: Path, records: Records) -> None:
+    assert read_records(trial_csv.parent, MAPPING).n_rows == records.n_rows
