@@ -2,8 +2,14 @@
 
 An event is 1, 0 or drawn for each episode; an episode whose answer cannot exist (an improvement
 without a baseline) has weight 0 in the regression, and the standardisation is still over everyone.
-Where all or none of a type have the event, the logistic regression has no finite solution: the type
-is left out of it and its rows say why.
+
+Where nobody or everybody of a type has the event, seen and drawn, a logistic regression has no
+finite solution. Such a type is left out of it; its share is 0 or 1, without a standard error and
+with exact limits (:mod:`outcomes.models.share_rows`). Less than half an event, all of it drawn,
+counts as none: one draw of one unseen visit does not decide how a share is made.
+
+The release gate, not the model, hides a zero that stands beside small counts: a reason in its place
+would tell it.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import EstimationError
-from outcomes.models.share_rows import Counts, share_rows
+from outcomes.models.share_rows import HALF_AN_EVENT, Counts, share_rows
 from outcomes.models.shares import Population, Shares, standardised_shares
 
 if TYPE_CHECKING:
@@ -82,21 +88,17 @@ def event_rows(
     start : Shares, optional
         From a similar event with the same types.
     """
-    open_types = _two_sided(event, people)
-    closed = {
-        exposure: f"it holds for all or none of {people.labels[exposure]}"
-        for exposure, two_sided in zip(people.exposures, open_types, strict=True)
-        if not two_sided
-    }
-    shares = empty_shares(len(people.exposures))
+    shares, asked = _one_sided(event, people)
+    closed = {e: f"nobody of {people.labels[e]} to ask" for e in _named(people, ~asked)}
+    open_types = asked & np.isnan(shares.risk)
     near: Shares | None = None
     if open_types.any():
         try:
             found = _shares(event, people, open_types, start)
         except EstimationError as error:
-            closed |= {exposure: str(error) for exposure in people.exposures}
+            closed |= dict.fromkeys(_named(people, open_types), str(error))
         else:
-            shares = _spread(found, open_types)
+            shares = _spread(found, open_types, shares)
             near = found if open_types.all() else None
     rows = share_rows(
         shares,
@@ -109,14 +111,22 @@ def event_rows(
     return rows, near
 
 
-def _two_sided(event: Event, people: People) -> Mask:
-    """Which exposures have both answers among their weighted episodes."""
+def _one_sided(event: Event, people: People) -> tuple[Shares, Mask]:
+    """Return shares of 0 and 1 of types that lie on one side, and which types have answers."""
     mean, used = event.responses.mean(axis=1), event.weights > 0
     exposure, k = people.population.exposure[used], len(people.exposures)
     total = np.bincount(exposure, minlength=k)
     events = np.bincount(exposure, mean[used], minlength=k)
-    found: Mask = (events > 1e-9) & (events < total - 1e-9)
-    return found
+    shares = empty_shares(k)
+    for risk, away in ((0.0, events), (1.0, total - events)):
+        here = (total > 0) & (away < HALF_AN_EVENT)
+        shares.risk[here] = risk
+        shares.covariance[here], shares.covariance[:, here] = 0.0, 0.0
+    return shares, total > 0
+
+
+def _named(people: People, which: Mask) -> list[str]:
+    return [exposure for exposure, here in zip(people.exposures, which, strict=True) if here]
 
 
 def _shares(event: Event, people: People, open_types: Mask, start: Shares | None) -> Shares:
@@ -133,12 +143,12 @@ def _shares(event: Event, people: People, open_types: Mask, start: Shares | None
     return standardised_shares(event.responses, fewer, weights=event.weights * here)
 
 
-def _spread(shares: Shares, open_types: Mask) -> Shares:
-    """Lay shares of some types beside missing ones of the others."""
-    whole = empty_shares(len(open_types))
-    whole.risk[open_types] = shares.risk
-    whole.covariance[np.ix_(open_types, open_types)] = shares.covariance
-    return replace(whole, df=shares.df)
+def _spread(shares: Shares, open_types: Mask, others: Shares) -> Shares:
+    """Lay shares of some types beside those of the others."""
+    risk, covariance = others.risk.copy(), others.covariance.copy()
+    risk[open_types] = shares.risk
+    covariance[np.ix_(open_types, open_types)] = shares.covariance
+    return replace(others, risk=risk, covariance=covariance, df=shares.df)
 
 
 def empty_shares(k: int) -> Shares:

@@ -5,7 +5,8 @@ difference on its own scale; those of a risk ratio on the log scale. All use the
 the degrees of freedom that the draws leave.
 
 Where nobody in a group had the event, or everybody, a large-sample error says nothing. The share
-then has the exact limits of Clopper and Pearson [1]_, a difference those that Newcombe's
+then has the exact limits of Clopper and Pearson [1]_ for the episodes seen, taken as independent,
+and no standard error: 0 to 1 where none was seen. A difference has the limits that Newcombe's
 square-and-add makes of the limits of both shares [2]_, without a test, and there is no ratio.
 
 References
@@ -26,13 +27,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv, expit, logit, stdtr, stdtrit
 
+from outcomes.results.wording import NO_RATIO
+
 if TYPE_CHECKING:
     from outcomes.models.shares import Shares
 
 Row = dict[str, object]
 Array = npt.NDArray[np.float64]
 HALF_AN_EVENT: Final = 0.5
-NO_RATIO: Final = "too few events for a ratio"
+NO_ERROR: Final[Row] = {"std_error": math.nan, "df": math.nan}
+"""What exact limits do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,7 @@ class Limits:
 
 
 def _limits(shares: Shares, counts: Counts, quantile: float, conf_level: float) -> Limits:
-    n = np.maximum(counts.n_episodes, 1)
+    n = counts.n_episodes
     events = n * shares.risk
     exact = (events < HALF_AN_EVENT) | (events > n - HALF_AN_EVENT)
     middle = np.clip(shares.risk, 1e-12, 1 - 1e-12)
@@ -142,14 +146,15 @@ def _risk_rows(
     shares: Shares, exposures: Sequence[str], counts: Counts, limits: Limits, common: Row
 ) -> Iterator[Row]:
     for index, exposure in enumerate(exposures):
+        error = float(np.sqrt(shares.covariance[index, index]))
         yield {
             "unit": "share",
             **common,
+            **(NO_ERROR if limits.exact[index] else {"std_error": error}),
             "scale": "risk",
             "contrast": exposure,
             "level": exposure,
             "estimate": float(shares.risk[index]),
-            "std_error": float(np.sqrt(shares.covariance[index, index])),
             "conf_low": float(limits.low[index]),
             "conf_high": float(limits.high[index]),
             "n_episodes": int(counts.n_episodes[index]),
@@ -163,6 +168,7 @@ def _squared_and_added(limits: Limits, risk: Array, level: int, reference: int) 
     down = np.hypot(risk[level] - limits.low[level], limits.high[reference] - risk[reference])
     up = np.hypot(limits.high[level] - risk[level], risk[reference] - limits.low[reference])
     return {
+        **NO_ERROR,
         "estimate": float(estimate),
         "conf_low": float(estimate - down),
         "conf_high": float(estimate + up),

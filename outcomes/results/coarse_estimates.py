@@ -17,6 +17,7 @@ from outcomes.results.relations_estimates import RISK
 from outcomes.results.rounding import BASE, error_step, ladder, significant, smallest_shown, to_step
 from outcomes.results.sentences import coarse_text
 from outcomes.results.view import View, as_float, level_key
+from outcomes.results.wording import NO_RATIO
 
 Numbers = dict[str, object]
 
@@ -203,9 +204,15 @@ def _p_value(value: float) -> float:
 
 # ------------------------------------------------------------------------------------------- words
 def _words(view: View) -> str:
-    """Return the reason why an estimate is not shown, without what was counted."""
+    """Return the reason why an estimate is not shown, without what was counted.
+
+    That there is no ratio says that nobody or everybody had the event, so it is not said of a
+    share that is hidden.
+    """
     words = str(view.row["gate"])
     if words in ("", OPEN):
         return words
+    if words == NO_RATIO and _released_pair(view) is None:
+        return OPEN
     parts = [view.exact.reasons.get(part, part) for part in words.split("; ")]
     return coarse_text("; ".join(parts), view.exact.threshold)

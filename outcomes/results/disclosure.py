@@ -21,7 +21,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from outcomes.core.errors import UsageError
 from outcomes.results.coarse_descriptions import DESCRIPTIONS, gate_reason
-from outcomes.results.coarse_estimates import NEVER_SHOWN, coarse_estimate, estimate_counts
+from outcomes.results.coarse_estimates import (
+    NEVER_SHOWN,
+    OPEN,
+    coarse_estimate,
+    estimate_counts,
+)
 from outcomes.results.pooling import pool_rare
 from outcomes.results.relations import build_ledger
 from outcomes.results.sentences import coarse_text
@@ -136,7 +141,7 @@ def _released(view: View) -> Row:
 
 
 def _lost(exact: object, released: object) -> bool:
-    """Whether a number was there and is not shown."""
+    """Whether a number, or a reason why there is none, was there and is not shown."""
     if isinstance(released, str):
-        return False
+        return released == OPEN and exact != OPEN
     return not math.isnan(as_float(exact)) and math.isnan(as_float(released))

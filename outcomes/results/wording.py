@@ -31,6 +31,7 @@ from typing import Final, Literal
 
 MINUS: Final = "\u2212"
 NO_VALUE: Final = "–"
+NO_RATIO: Final = "too few events for a ratio"
 BANNED: Final = (
     "works",
     "effective",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from outcomes.core.errors import EstimationError
 from outcomes.models.analysis import analyse
 from outcomes.models.change import fit_outcome
 from outcomes.models.description import describe_rows
@@ -15,6 +16,7 @@ from outcomes.models.medication import seen_weights, weighted_shares
 from outcomes.models.responder import baseline_scores, draw_visits, on_scale, study_people
 from outcomes.models.shares import Population
 from outcomes.models.site import sum_outcome
+from outcomes.results.wording import NO_RATIO
 from tests.unit.analysis_standin import EXPOSURES, MEDICATION, PAIN, dataset, spec
 
 
@@ -127,28 +129,80 @@ def people_of(exposure, covariates, patients):
     )
 
 
-def test_a_type_in_which_all_have_the_event_says_so_and_spares_the_others():
+def asked(responses, exposure, counted=None, weights=None):
+    """Rows of one question with a covariate, and the start for a similar one."""
+    n = len(exposure)
+    covariates = np.random.default_rng(4).normal(size=(n, 1))
+    event = Event(
+        responses=responses,
+        counted=np.ones(n, dtype=bool) if counted is None else counted,
+        weights=np.ones(n) if weights is None else weights,
+        row={"visit": "week_6"},
+    )
+    rows, near = event_rows(event, people_of(exposure, covariates, np.arange(n)), {})
+    return {(row["scale"], row["contrast"]): row for row in rows}, near
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_type_in_which_all_or_none_have_the_event_has_exact_limits(share):
     rng = np.random.default_rng(2)
     exposure = np.repeat([0, 1], 100)
-    event = np.where(exposure == 0, 1.0, rng.random(200) < 0.4)
-    people = people_of(exposure, rng.normal(size=(200, 1)), np.arange(200))
-    rows, near = event_rows(
-        Event(
-            responses=event[:, None],
-            counted=np.ones(200, dtype=bool),
-            weights=np.ones(200),
-            row={"visit": "week_6"},
-        ),
-        people,
-        {},
-    )
+    event = np.where(exposure == 0, share, rng.random(200) < 0.4)
+    rows, near = asked(event[:, None], exposure)
     assert near is None
-    by_level = {row["level"]: row for row in rows if row["scale"] == "risk"}
-    assert by_level["a"]["gate"] == "it holds for all or none of A"
-    assert "estimate" not in by_level["a"]
-    assert by_level["b"]["gate"] == "open"
-    assert by_level["b"]["estimate"] == pytest.approx(event[100:].mean(), abs=0.02)
-    assert all("estimate" not in row for row in rows if row.get("reference"))
+    one, other = rows["risk", "a"], rows["risk", "b"]
+    assert (one["gate"], one["estimate"]) == ("open", share)
+    limits = (0.025**0.01, 1) if share else (0, 1 - 0.025**0.01)
+    assert (one["conf_low"], one["conf_high"]) == pytest.approx(limits)
+    assert np.isnan(one["std_error"])
+    assert np.isnan(one["df"])
+    alone, _ = asked(event[100:, None], exposure[100:])
+    assert other["estimate"] == pytest.approx(event[100:].mean(), abs=0.02)
+    assert alone["risk", "a"]["gate"] == "nobody of A to ask"
+    difference, ratio = rows["risk_difference", "a - b"], rows["risk_ratio", "a - b"]
+    assert difference["estimate"] == pytest.approx(share - other["estimate"])
+    assert difference["conf_high"] - difference["conf_low"] > other["conf_high"] - other["conf_low"]
+    assert "p_value" not in difference
+    assert ratio["gate"] == NO_RATIO
+    assert "estimate" not in ratio
+
+
+def test_one_draw_of_one_unseen_visit_does_not_decide_how_a_share_is_made():
+    rng = np.random.default_rng(6)
+    exposure = np.repeat([0, 1], 50)
+    seen = np.arange(100) % 50 >= 6
+    responses = np.where(exposure == 0, 0.0, rng.random(100) < 0.4)[:, None] * np.ones(5)
+    without, _ = asked(responses, exposure, counted=seen)
+    responses[0, 2] = 1.0
+    beside, _ = asked(responses, exposure, counted=seen)
+    for key, row in without.items():
+        assert row == pytest.approx(beside[key], nan_ok=True), key
+    assert without["risk", "a"]["conf_high"] == pytest.approx(1 - 0.025 ** (1 / 44))
+
+
+def test_a_regression_that_fails_leaves_types_on_one_side_alone(monkeypatch):
+    def fail(*given, **options):
+        raise EstimationError("no solution")
+
+    monkeypatch.setattr("outcomes.models.events.standardised_shares", fail)
+    exposure = np.repeat([0, 1], 20)
+    rows, near = asked((exposure * (np.arange(40) % 2.0))[:, None], exposure)
+    assert near is None
+    assert rows["risk", "a"]["estimate"] == 0
+    assert rows["risk", "b"]["gate"] == "no solution"
+    assert rows["risk_difference", "a - b"]["gate"] == "no solution"
+
+
+def test_nobody_seen_leaves_a_share_from_0_to_1():
+    exposure = np.repeat([0, 1], 40)
+    responses = np.tile(np.arange(80) % 2.0, (5, 1)).T
+    rows, _ = asked(responses, exposure, counted=exposure == 1)
+    row = rows["risk", "a"]
+    assert row["estimate"] == pytest.approx(0.5, abs=0.02)
+    assert (row["conf_low"], row["conf_high"], row["n_episodes"]) == (0, 1, 0)
+    difference = rows["risk_difference", "a - b"]
+    assert -1 <= difference["conf_low"] < -0.4
+    assert 0.4 < difference["conf_high"] <= 1
 
 
 # ------------------------------------------------------------------------------------- medicines

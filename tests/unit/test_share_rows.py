@@ -7,8 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from outcomes.models.share_rows import NO_RATIO, Counts, share_rows
+from outcomes.models.share_rows import Counts, share_rows
 from outcomes.models.shares import Shares
+from outcomes.results.disclosure import release_tables
+from outcomes.results.tables import build_table
+from outcomes.results.wording import NO_RATIO
 
 
 def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame:
@@ -62,3 +65,22 @@ def test_shares_between_stay_as_they_were() -> None:
     assert difference["p_value"] == pytest.approx(
         2 * stats.norm.sf(0.1 / np.hypot(0.07, 0.06)), 1e-3
     )
+
+
+def test_a_hidden_zero_looks_like_a_hidden_small_count() -> None:
+    shown = []
+    for events in (0, 4):
+        share = events / 60
+        shares = Shares(
+            risk=np.array([share, 3 / 50, 0.4]),
+            covariance=np.diag([share * (1 - share) / 60, 0.03**2, 0.06**2]),
+            df=1e6,
+            beta=np.zeros(3),
+            crude=np.zeros(3),
+        )
+        counts = Counts(n_episodes=np.array([60, 50, 70]), n_patients=np.array([60, 50, 70]))
+        rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})
+        tables = {"responders": build_table("responders", rows)}
+        shown.append(release_tables(tables, profile="strict")["responders"])
+    assert not shown[0].set_index(["scale", "contrast"]).loc[("risk", "c"), "suppressed"]
+    pd.testing.assert_frame_equal(*shown)
