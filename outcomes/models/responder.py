@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from outcomes.models.events import Mask
     from outcomes.models.gate import Gates
     from outcomes.models.layout import OutcomeRows
-    from outcomes.study.sections import OutcomeSpec, ResponderSpec
+    from outcomes.study.sections import OutcomeSpec
 
 DRAWN, OBSERVED, FAILURE = "mmrm-draws", "observed-only", "missing-is-failure"
 WORSE: Final = "worse"
@@ -48,6 +48,8 @@ STEPS: Final = (2.0, 1.0)
 """Steps that scores may keep to, in the instrument's unit; the coarser one first."""
 ON_STEPS: Final = 0.98
 DECIMALS: Final = 6
+PERCENT: Final = "percent"
+OF_BASELINE: Final = "percent of baseline"
 CURVE: Final = np.arange(9) / 2
 """Thresholds of the curve, in units of one person's threshold."""
 
@@ -154,7 +156,8 @@ def _visit_rows(
     gain = fit.about.direction * (drawn - baseline[:, None])
     seen = ~np.isnan(rows.y[:, visit])
     in_points = _questions(rows, primary=_is_primary(rows, visit))
-    percent = [_percent(rule) for rule in rows.outcome.responders if rule.percent is not None]
+    sizes = dict.fromkeys(r.percent for r in rows.outcome.responders if r.percent is not None)
+    percent = [_Question(threshold=size, unit=PERCENT, beside=True) for size in sizes]
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = 100 * gain / np.where(baseline > 0, baseline, np.nan)[:, None]
     asked = [*((q, gain) for q in in_points), *((q, relative) for q in percent)]
@@ -185,15 +188,11 @@ def _questions(rows: OutcomeRows, *, primary: bool) -> list[_Question]:
     declared = [r.threshold for r in rows.outcome.responders if r.threshold is not None]
     if not declared:
         return []
-    curve = [float(size) for size in declared[0] * CURVE] if primary else []
+    curve = np.round(declared[0] * CURVE, DECIMALS).tolist() if primary else []
     up = [
         _Question(threshold=size, beside=size in declared) for size in sorted({*declared, *curve})
     ]
     return [*up, _Question(threshold=declared[0], code=WORSE)]
-
-
-def _percent(rule: ResponderSpec) -> _Question:
-    return _Question(threshold=float(rule.percent or 0.0), unit="percent", beside=True)
 
 
 def _row(fit: OutcomeFit, question: _Question, method: str, visit: str) -> Row:
@@ -204,6 +203,7 @@ def _row(fit: OutcomeFit, question: _Question, method: str, visit: str) -> Row:
         "estimand": question.code,
         "unit": question.unit,
         "threshold": question.threshold,
+        "threshold_unit": OF_BASELINE if question.unit == PERCENT else fit.about.unit,
         "visit": visit,
     }
 

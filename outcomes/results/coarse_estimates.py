@@ -38,7 +38,7 @@ SMALLEST_P: Final = 0.001
 OPEN: Final = "open"
 RATIOS: Final = ("risk_ratio", "odds_ratio")
 _SAME: Final = ("analysis_id", "outcome", "subgroup", "visit")
-_EXACTLY: Final = (*_SAME, "estimand", "population", "method", "threshold")
+_EXACTLY: Final = (*_SAME, "estimand", "population", "method", "threshold", "threshold_unit")
 
 
 def estimate_counts(view: View) -> Numbers:

@@ -22,6 +22,7 @@ CHANGE_PARTS: Final = frozenset({"stopped", "halved", "little_change", "little",
 SEEN_ALONE: Final = frozenset({"observed-only", "missing-is-failure"})
 """Methods whose shares count none but those who were seen."""
 _SAME: Final = ("analysis_id", "outcome", "estimand", "population", "method", "subgroup", "visit")
+_QUESTION: Final = ("threshold", "threshold_unit")
 
 
 def enter_estimates(ledger: Ledger, name: str, rows: list[Row]) -> None:
@@ -37,7 +38,7 @@ def enter_estimates(ledger: Ledger, name: str, rows: list[Row]) -> None:
     _same_people(ledger, name, rows)
     _parts(ledger, name, rows)
     levels = [row | {"exposure": row["level"]} for row in rows]
-    add_lines(ledger, name, levels, "estimate", *_SAME, "threshold", "reference", "scale")
+    add_lines(ledger, name, levels, "estimate", *_SAME, *_QUESTION, "reference", "scale")
 
 
 def _behind(ledger: Ledger, name: str, k: int, row: Row) -> int | None:
@@ -75,7 +76,7 @@ def _steps(ledger: Ledger, name: str, rows: list[Row]) -> None:
 
 def _same_people(ledger: Ledger, name: str, rows: list[Row]) -> None:
     """Those seen to reach a threshold are the same, whatever is said of the unseen."""
-    for line in grouped(rows, "outcome", "estimand", "subgroup", "visit", "level", "threshold"):
+    for line in grouped(rows, "outcome", "estimand", "subgroup", "visit", "level", *_QUESTION):
         seen = [
             ledger.placed.get((name, k, "estimate"))
             for k, row in line

@@ -402,6 +402,7 @@ def events_behind(rate: float, high: float) -> int | None:
 
 
 SAME: Final = ("analysis_id", "outcome", "estimand", "method", "visit")
+QUESTION: Final = ("threshold", "threshold_unit")
 
 
 def _estimates(made: Attack, tables: Tables) -> None:
@@ -414,10 +415,10 @@ def _estimates(made: Attack, tables: Tables) -> None:
             if true["scale"] == "risk":
                 name = ("risk", table, *(_key(true[key]) for key in SAME), true["level"])
                 value = counted(true["estimate"], true["n_episodes"])
-                counts[k] = made.know((*name, _key(true["threshold"])), value)
+                counts[k] = made.know((*name, *(_key(true[key]) for key in QUESTION)), value)
                 made.nest(known, counts[k])
                 _share(made, counts[k], shown["estimate"], shown["n_episodes"])
-        across(made, given, counts, "level", *SAME, "threshold")
+        across(made, given, counts, "level", *SAME, *QUESTION)
         _thresholds(made, given, counts)
         _same_people(made, given, counts)
 
@@ -446,7 +447,7 @@ def _thresholds(made: Attack, given: list[Pair], counts: dict[int, Hashable | No
 def _same_people(made: Attack, given: list[Pair], counts: dict[int, Hashable | None]) -> None:
     """Those seen to reach a threshold are the same, whatever is said of the unseen."""
     place = {id(pair[0]): k for k, pair in enumerate(given)}
-    for line in by(given, "outcome", "estimand", "visit", "level", "threshold").values():
+    for line in by(given, "outcome", "estimand", "visit", "level", *QUESTION).values():
         names = {true["method"]: counts[place[id(true)]] for true, _ in line}
         made.add_up(names.get("observed-only"), [names.get("missing-is-failure")])
 

@@ -107,7 +107,8 @@ def test_differences_and_ratios_say_no_more_than_their_shares(shown: Tables) -> 
     """A difference of two shown shares is theirs; where one is hidden there is none."""
     for name in ("responders", "medication_use"):
         table = shown[name]
-        keys = ["analysis_id", "outcome", "estimand", "method", "visit", "threshold"]
+        keys = ["analysis_id", "outcome", "estimand", "method", "visit", "threshold",
+                "threshold_unit"]  # fmt: skip
         table = table.assign(threshold=table["threshold"].fillna(-1))
         risks = table[table["scale"].eq("risk")].set_index([*keys, "level"])["estimate"]
         pairs = table[table["scale"].eq("risk_difference") & table["estimate"].notna()]

@@ -394,6 +394,24 @@ def test_risks_stand_on_released_counts_and_their_difference_on_them() -> None:
     assert shown["estimate"].tolist() == pytest.approx([125 / 300, 0.5, 125 / 300 - 0.5], abs=1e-4)
 
 
+def test_thresholds_in_points_and_in_percent_are_kept_apart() -> None:
+    rows = []
+    for unit, (k, m) in {"points": (60, 200), "percent of baseline": (120, 0)}.items():
+        words = {"threshold": 30.0, "threshold_unit": unit}
+        rows += [
+            _estimate("risk", "a", 300, estimate=k / 300, **words),
+            _estimate("risk", "b", 400, estimate=m / 400, **words),
+            _estimate("risk", "c", 400, estimate=(0 if m else 5) / 400, **words),
+            _estimate("risk_difference", "a", 700, "b", estimate=k / 300 - m / 400, **words),
+        ]
+    shown = _strict(responders=rows)["responders"].set_index(["threshold_unit", "scale", "level"])
+    points, percent = shown.loc["points"], shown.loc["percent of baseline"]
+    assert points.loc[("risk_difference", "a"), "estimate"] == pytest.approx(0.2 - 0.5)
+    assert points.loc[("risk", "c"), "estimate"] == 0
+    assert percent.loc[("risk", "a"), "estimate"] == pytest.approx(0.4)
+    assert percent["estimate"].isna().tolist() == [False, True, True, True]
+
+
 def test_a_risk_with_few_people_on_either_side_is_hidden() -> None:
     risks = [_estimate("risk", e, 300, estimate=k / 300) for e, k in (("a", 5), ("b", 295))]
     shown = _strict(responders=risks)["responders"]

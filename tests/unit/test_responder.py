@@ -16,6 +16,7 @@ from outcomes.models.medication import seen_weights, weighted_shares
 from outcomes.models.responder import baseline_scores, draw_visits, on_scale, study_people
 from outcomes.models.shares import Population
 from outcomes.models.site import sum_outcome
+from outcomes.results.tables import ESTIMATE_COLUMNS
 from outcomes.results.wording import NO_RATIO
 from tests.unit.analysis_standin import EXPOSURES, MEDICATION, PAIN, dataset, spec
 
@@ -85,6 +86,17 @@ def test_questions_of_a_visit(found):
     known = curve["estimate"].dropna()
     assert (np.diff(known) < 0).all()
     assert not found.tables["responders"]["outcome"].eq("medication").any()
+
+
+def test_thresholds_in_points_and_in_percent_have_keys_of_their_own():
+    rules = [{"threshold": 2.0}, {"threshold": 5.0}, {"percent": 5.0}, {"percent": 5.0}]
+    made = dataset(300, study=spec(outcomes=({**PAIN, "responders": rules},)))
+    table = analyse(made).tables["responders"]
+    keys = [c.name for c in ESTIMATE_COLUMNS if c.disclosure == "label" and c.name != "gate"]
+    assert not table.duplicated([*keys, "threshold"]).any()
+    for scale in ("risk", "risk_difference", "risk_ratio"):
+        at_5 = table[table["threshold"].eq(5) & table["scale"].eq(scale)]
+        assert set(at_5["threshold_unit"]) == {"points", "percent of baseline"}
 
 
 def test_failure_is_below_and_draws_are_between(found):
