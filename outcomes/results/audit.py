@@ -23,7 +23,7 @@ import numpy as np
 from outcomes.core.errors import DisclosureError
 from outcomes.results.derivable import TOLERANCE, Bounds, narrowed, tighten
 from outcomes.results.ledger import Ledger, Relation
-from outcomes.results.poisson import events_behind
+from outcomes.results.poisson import events_behind, stated_level
 from outcomes.results.pooling import pool_rare
 from outcomes.results.relations import RATE, SHARE, build_ledger
 from outcomes.results.relations_estimates import RISK
@@ -101,7 +101,7 @@ def _readings(
         if column != "estimate" and math.isfinite(as_float(row[column])):
             yield entry, _stands_for(as_float(row[column]), threshold, whole=whole)
         elif (table, column) == ("described", "estimate") and row["statistic"] == RATE:
-            yield entry, _events(as_float(row["estimate"]), as_float(row["conf_high"]), threshold)
+            yield entry, _events(row, threshold)
     for name, (share, _, known) in SHARES.items():
         for k, row in enumerate(shown.get(name, [])):
             placed = _behind(ledger, name, k)
@@ -111,15 +111,17 @@ def _readings(
                 yield placed, _stands_for(round_count(count), threshold, whole=whole)
 
 
-def _events(rate: float, high: float, threshold: int) -> tuple[float, float]:
+def _events(row: Row, threshold: int) -> tuple[float, float]:
     """Return how many events a rate with its limit stands for, both of three digits."""
+    rate, high = as_float(row["estimate"]), as_float(row["conf_high"])
+    level = stated_level(as_float(row["conf_level"]))
     if not (math.isfinite(rate) and math.isfinite(high)):
         return 0.0, math.inf
     if rate == 0:
         return 0.0, 0.0
     near, far = (10.0 ** (math.floor(math.log10(x)) - DIGITS + 1) / 2 for x in (rate, high))
-    least = events_behind(rate - near, high + far) or 0
-    most = events_behind(rate + near, max(high - far, rate + 2 * near)) or 0
+    least = events_behind(rate - near, high + far, level) or 0
+    most = events_behind(rate + near, max(high - far, rate + 2 * near), level) or 0
     low, _ = _stands_for(BASE * math.ceil(least / BASE), threshold, whole=True)
     return low, BASE * math.floor(most / BASE) + REACH
 

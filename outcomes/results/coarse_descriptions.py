@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from outcomes.results.poisson import poisson_limits
+from outcomes.results.poisson import poisson_limits, stated_level
 from outcomes.results.pooling import share_difference
 from outcomes.results.relations import GROUP_SIZE, RATE, SHARE, is_plain_share
 from outcomes.results.rounding import (
@@ -139,7 +139,7 @@ def _harms(view: View) -> Numbers:
     if not (math.isfinite(events) and against > 0 and math.isfinite(view.number("rate"))):
         return none
     per = _per(str(view.row["rate_unit"])) / against
-    low, high = poisson_limits(int(events))
+    low, high = poisson_limits(int(events), stated_level(view.number("conf_level")))
     return {
         "denominator": against,
         "rate": significant(per * events, 3),
@@ -202,9 +202,10 @@ def _described_rate(view: View) -> Numbers:
     if exact == 0:
         return {name: significant(view.number(name), 3) for name in names}
     per = view.number("estimate") / exact
+    limits = poisson_limits(int(events), stated_level(view.number("conf_level")))
     return {
         name: significant(per * value, 3)
-        for name, value in zip(names, (events, *poisson_limits(int(events))), strict=True)
+        for name, value in zip(names, (events, *limits), strict=True)
     }
 
 

@@ -19,6 +19,11 @@ LEVEL: Final = 0.95
 _MOST: Final = 2**40
 
 
+def stated_level(level: float) -> float:
+    """Return the confidence level that a row states; the usual one where it states none."""
+    return LEVEL if math.isnan(level) else level
+
+
 def poisson_limits(n: int, level: float = LEVEL) -> tuple[float, float]:
     """Return the exact limits of an expected count of which ``n`` were seen."""
     from scipy.stats import chi2

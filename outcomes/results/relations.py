@@ -21,10 +21,10 @@ from outcomes.results.entering import (
     number_or_none,
 )
 from outcomes.results.ledger import Ledger
-from outcomes.results.poisson import events_behind
+from outcomes.results.poisson import events_behind, stated_level
 from outcomes.results.relations_estimates import enter_estimates
 from outcomes.results.tables import ESTIMATE_TABLES, TABLES
-from outcomes.results.view import Row, records
+from outcomes.results.view import Row, as_float, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,7 +234,8 @@ def _described(ledger: Ledger, name: str, rows: list[Row]) -> None:
         if known is not None and part is not None:
             ledger.subtract(known, part, guard=True)
         if row["statistic"] == RATE:
-            events = events_behind(row["estimate"], row["conf_high"])
+            level = stated_level(as_float(row["conf_level"]))
+            events = events_behind(row["estimate"], row["conf_high"], level)
             enter(ledger, (name, k, "estimate"), events)
         elif row["statistic"] == SHARE and not is_plain_share(row):
             enter_share(ledger, (name, k, "estimate"), row["estimate"], known)

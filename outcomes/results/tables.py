@@ -227,6 +227,7 @@ TABLES: Final[dict[str, Table]] = {
                 _measure("rate", "Events in that unit"),
                 _measure("conf_low", "Exact Poisson lower limit"),
                 _measure("conf_high", "Exact Poisson upper limit"),
+                _measure("conf_level", "Confidence level of the limits"),
             ),
         ),
         Table(
@@ -243,6 +244,7 @@ TABLES: Final[dict[str, Table]] = {
                 _measure("std_dev", "Standard deviation of a mean"),
                 _measure("conf_low", "Lower limit, where one is given"),
                 _measure("conf_high", "Upper limit"),
+                _measure("conf_level", "Confidence level of the limits, where they are given"),
                 _label("unit", "Unit"),
                 _count("count", "Episodes with the event, for a share or rate"),
                 _count("n_episodes", "Episodes it is counted in"),

@@ -63,7 +63,7 @@ def _describe_items(opened: Analysed, found: Description) -> None:
                 continue
             label = f"{asked.label}{scale}: consistency of its {items.shape[1]} items"
             measure = f"alpha_{asked.id}{scale.replace(' ', '_')}"
-            alpha = _estimated(cronbach_alpha, items)
+            alpha = _estimated(cronbach_alpha, items, conf_level=found.conf_level)
             found.add_coefficient(DOMAIN, measure, label, alpha, statistic=ALPHA, visit=BASELINE)
 
 
@@ -121,13 +121,16 @@ def _describe_places(opened: Analysed, found: Description) -> None:
                 continue
             known = change.index[episodes[column].reindex(change.index).notna()]
             label = f"{name}: likeness of changes within a {place}"
-            icc = _estimated(group_icc, change.loc[known], episodes[column].loc[known])
+            values = change.loc[known], episodes[column].loc[known]
+            icc = _estimated(group_icc, *values, conf_level=found.conf_level)
             measure = f"icc_{outcome.id}_{place}"
             found.add_coefficient(DOMAIN, measure, label, icc, statistic=ICC, visit=visit)
 
 
-def _estimated(estimate: Callable[..., Reliability], *values: object) -> Reliability | None:
+def _estimated(
+    estimate: Callable[..., Reliability], *values: object, conf_level: float
+) -> Reliability | None:
     try:
-        return estimate(*values)
+        return estimate(*values, conf_level=conf_level)
     except NotEstimable:
         return None

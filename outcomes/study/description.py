@@ -44,6 +44,11 @@ class Description:
     def __post_init__(self) -> None:
         object.__setattr__(self, "masks", group_masks(self.dataset))
 
+    @property
+    def conf_level(self) -> float:
+        """Confidence level of every interval."""
+        return self.dataset.spec.model.conf_level
+
     def table(self) -> pd.DataFrame:
         """Return the rows as the contract has them."""
         return build_table("described", self.rows)
@@ -126,6 +131,7 @@ class Description:
                 "estimate": found.estimate,
                 "conf_low": found.conf_low,
                 "conf_high": found.conf_high,
+                "conf_level": found.conf_level,
                 "n_episodes": found.n_observations,
             }
         )
@@ -147,12 +153,13 @@ class Description:
         for exposure, mask in self.masks:
             seen = events[mask & at_risk]
             years = float(days[mask & at_risk].sum()) / DAYS_PER_YEAR
-            found = rate(int(np.nansum(seen)), years, 100)
+            found = rate(int(np.nansum(seen)), years, 100, level=self.conf_level)
             count = int(np.count_nonzero(np.nan_to_num(seen)))
             self.rows.append(
                 words
                 | _limits(found)
                 | {
+                    "conf_level": self.conf_level,
                     "exposure": exposure,
                     "statistic": "rate",
                     "count": count,
@@ -183,9 +190,10 @@ class Description:
         words = _words(domain, measure, label, SHARE, "")
         for exposure, mask in self.masks:
             group = mask & known
-            found = free_of_event(days[group], happened[group], by_day)
+            found = free_of_event(days[group], happened[group], by_day, level=self.conf_level)
             row = _limits(found if free else found.complement())
             row |= {"exposure": exposure, "statistic": SHARE, "n_episodes": int(group.sum())}
+            row["conf_level"] = self.conf_level
             row["count"] = int(np.count_nonzero(happened[group] & (days[group] <= by_day)))
             self.rows.append(words | row)
 

@@ -92,12 +92,13 @@ def harms_table(
         if not opened.needs("Harms", "events"):
             return build_table("harms", [])
         masks = group_masks(dataset)
+        level = dataset.spec.model.conf_level
         bases = {True: _sessions(opened), False: _years(opened)}
         counted = opened.fetch(HARM_EVENTS)
         rows = [
             row
             for harm in _recorded(opened, counted)
-            for row in _harm_rows(masks, harm, counted, bases[harm.of_sessions])
+            for row in _harm_rows(masks, harm, counted, bases[harm.of_sessions], level)
         ]
     return build_table("harms", rows)
 
@@ -161,7 +162,7 @@ def _recorded(opened: Analysed, counted: dict[str, NDArray[np.generic]]) -> Iter
 
 
 def _harm_rows(
-    masks: Masks, harm: Harm, counted: dict[str, NDArray[np.generic]], base: Base
+    masks: Masks, harm: Harm, counted: dict[str, NDArray[np.generic]], base: Base, level: float
 ) -> Iterator[dict[str, object]]:
     of_kind = counted["kind"] == harm.kind
     found = set(counted["severity"][of_kind])
@@ -172,7 +173,7 @@ def _harm_rows(
         for exposure, mask in masks:
             amount = float(base.amount[mask].sum())
             n = int(events[mask].sum())
-            limits = rate(n, amount, base.per)
+            limits = rate(n, amount, base.per, level=level)
             yield {
                 "exposure": exposure,
                 "event": harm.kind,
@@ -186,6 +187,7 @@ def _harm_rows(
                 "rate": limits.estimate,
                 "conf_low": limits.low,
                 "conf_high": limits.high,
+                "conf_level": level,
             }
 
 

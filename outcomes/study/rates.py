@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from outcomes.results.poisson import poisson_limits
+from outcomes.results.poisson import LEVEL, poisson_limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,15 +37,21 @@ class Limits:
         return Limits(estimate=1 - self.estimate, low=1 - self.high, high=1 - self.low)
 
 
-def rate(n: int, time: float, per: float = 1.0) -> Limits:
+def rate(n: int, time: float, per: float = 1.0, *, level: float = LEVEL) -> Limits:
     """Return ``n`` events in ``time`` as a rate in ``per`` units of it, with exact limits."""
     if not time > 0:
         return Limits(estimate=math.nan, low=math.nan, high=math.nan)
-    low, high = poisson_limits(n)
+    low, high = poisson_limits(n, level)
     return Limits(estimate=per * n / time, low=per * low / time, high=per * high / time)
 
 
-def free_of_event(days: NDArray[np.float64], happened: NDArray[np.bool_], by_day: float) -> Limits:
+def free_of_event(
+    days: NDArray[np.float64],
+    happened: NDArray[np.bool_],
+    by_day: float,
+    *,
+    level: float = LEVEL,
+) -> Limits:
     """Return the share free of the event by a day, people leaving when their time is over.
 
     Parameters
@@ -53,6 +60,8 @@ def free_of_event(days: NDArray[np.float64], happened: NDArray[np.bool_], by_day
         Day of the event, or the last day of those without.
     happened : (n,) array
     by_day : float
+    level : float
+        Confidence level of the limits.
     """
     none = Limits(estimate=math.nan, low=math.nan, high=math.nan)
     if not len(days) or days.max() < by_day:
@@ -64,5 +73,5 @@ def free_of_event(days: NDArray[np.float64], happened: NDArray[np.bool_], by_day
     if not 0 < free < 1:
         return Limits(estimate=free, low=math.nan, high=math.nan)
     spread = math.sqrt(float(np.sum(events / (at_risk * (at_risk - events)))))
-    width = 1.959963984540054 * spread / abs(math.log(free))
+    width = NormalDist().inv_cdf((1 + level) / 2) * spread / abs(math.log(free))
     return Limits(estimate=free, low=free ** math.exp(width), high=free ** math.exp(-width))

@@ -72,6 +72,7 @@ def stand_in(
     visits: tuple[Any, ...] = (WEEK_6,),
     exposures: tuple[str, ...] = ("exercise", "usual_care"),
     window_days: int = 14,
+    conf_level: float = 0.95,
 ) -> StandIn:
     """Build a dataset around ``episodes``; what is not given is empty."""
     ids = [o.id for o in outcomes]
@@ -99,6 +100,7 @@ def stand_in(
             outcomes=outcomes,
             visits=visits,
             primary=SimpleNamespace(outcome=outcomes[0].id, visit=visits[0].label),
+            model=SimpleNamespace(conf_level=conf_level),
             time=SimpleNamespace(window_days=window_days, baseline_from_day=-30, tie="earlier"),
         ),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,18 @@ def test_icc_is_the_one_way_anova_of_changes(
     expected = (between - within) / (between + (average - 1) * within)
     assert rows.loc[measure, "estimate"] == pytest.approx(expected, rel=1e-9)
     assert rows.loc[measure, "n_episodes"] == total
+
+
+def test_coefficients_have_the_study_s_confidence_level(opened: Opened, rows: pd.DataFrame) -> None:
+    dataset, records = opened
+    model = dataset.spec.model.model_copy(update={"conf_level": 0.8})
+    spec = dataset.spec.model_copy(update={"model": model})
+    table = described_table(replace(dataset, spec=spec), records).set_index("measure")
+    for measure in ("alpha_promis_pf_4a", "icc_pain_clinic"):
+        narrow, wide = table.loc[measure], rows.loc[measure]
+        assert (narrow["conf_level"], wide["conf_level"]) == (0.8, 0.95)
+        assert narrow["conf_low"] > wide["conf_low"]
+        assert narrow["conf_high"] < wide["conf_high"]
 
 
 def test_the_release_rounds_them(rows: pd.DataFrame) -> None:

@@ -343,6 +343,25 @@ def test_a_described_rate_does_not_tell_its_events() -> None:
     assert shown.estimate == pytest.approx(45 / 2.5, rel=0.01)
 
 
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_rates_of_another_level_are_read_and_made_again_at_that_level(level: float) -> None:
+    low, high = poisson_limits(43, level)
+    row = {"domain": "Course", "measure": "recurrence", "exposure": "", "statistic": "rate",
+           "estimate": 43 / 2.5, "conf_low": low / 2.5, "conf_high": high / 2.5,
+           "conf_level": level, "count": 40, "n_episodes": 300}  # fmt: skip
+    exact = {"described": [row], "harms": [_harm(43, 37) | {"conf_level": level}]}
+    entries = build_ledger({name: build_table(name, rows) for name, rows in exact.items()})
+    assert entries.entries[entries.placed["described", 0, "estimate"]].value == 43
+    released = _strict(**exact)
+    described, harm = released["described"].iloc[0], released["harms"].iloc[0]
+    low, high = poisson_limits(45, level)
+    assert described.estimate == pytest.approx(45 / 2.5, rel=0.01)
+    assert described.conf_high == pytest.approx(high / 2.5, rel=0.01)
+    assert harm.conf_low == pytest.approx(1000 * low / 2150, rel=0.01)
+    given = {name: build_table(name, rows) for name, rows in exact.items()}
+    assert audit_release(given, released, threshold=11) == []
+
+
 # --------------------------------------------------------------------------------------- estimates
 def _estimate(scale: str, level: str, n: int, reference: str = "", **more: Any) -> dict[str, Any]:
     return {

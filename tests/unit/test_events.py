@@ -49,6 +49,16 @@ def test_product_limit_by_hand() -> None:
     assert found.complement().high == pytest.approx(1 - found.low)
 
 
+def test_limits_have_the_level_that_is_asked_for() -> None:
+    found = rate(10, 2000, 1000, level=0.8)
+    # printed tables: 6.221 and 15.407 events where 10 were seen
+    assert (found.low, found.high) == pytest.approx((6.221 / 2, 15.407 / 2), abs=1e-3)
+    days, happened = np.array([10.0, 20.0, 50.0, 50.0]), np.array([True, True, False, False])
+    narrow, wide = (free_of_event(days, happened, 40, level=level) for level in (0.8, 0.95))
+    logs = [math.log(math.log(f.high) / math.log(f.low)) for f in (narrow, wide)]
+    assert logs[0] / logs[1] == pytest.approx(1.281552 / 1.959964, rel=1e-6)
+
+
 def test_nobody_followed_that_long_is_no_estimate() -> None:
     assert math.isnan(free_of_event(np.array([10.0, 20.0]), np.array([False, False]), 40).estimate)
 
@@ -178,7 +188,30 @@ def test_time_at_risk_ends_where_the_next_episode_of_the_region_begins() -> None
     assert (fall.n_events, fall.denominator) == (1, pytest.approx(99 / 365.25))
 
 
+def test_rates_have_the_study_s_confidence_level(records: StandInRecords) -> None:
+    table = harms_table(stand_in(EPISODES, conf_level=0.9), records)
+    flare = _one(table, event="flare", severity="any", exposure="exercise")
+    low, high = poisson_limits(2, 0.9)
+    assert (flare.conf_low, flare.conf_high) == pytest.approx((low / 0.016, high / 0.016))
+    assert table["conf_level"].eq(0.9).all()
+
+
 # -------------------------------------------------------------------------------------- collector
+def test_described_rates_and_shares_have_the_study_s_confidence_level() -> None:
+    found = Description(dataset=stand_in(EPISODES, conf_level=0.9))  # type: ignore[arg-type]
+    days, happened = np.array([10.0, 400.0, 400.0]), np.array([True, False, False])
+    found.add_rate("D", "rate", "R", events=np.array([2.0, 0, 1]), days=np.full(3, 365.25))
+    found.add_reached("D", "free", "F", days=days, happened=happened, by_day=365, free=True)
+    found.add("D", "share", "S", np.array([1.0, 0, 1]))
+    table = found.table()
+    rates = _one(table, measure="rate", exposure="")
+    assert rates.conf_high == pytest.approx(100 * poisson_limits(3, 0.9)[1] / 3)
+    free = _one(table, measure="free", exposure="")
+    assert free.conf_low == pytest.approx(free_of_event(days, happened, 365, level=0.9).low)
+    assert (rates.conf_level, free.conf_level) == (0.9, 0.9)
+    assert math.isnan(_one(table, measure="share", exposure="").conf_level)
+
+
 def test_a_measure_nobody_has_leaves_no_row(dataset: StandIn) -> None:
     found = Description(dataset=dataset)  # type: ignore[arg-type]
     found.add("D", "m", "M", np.full(3, np.nan))
