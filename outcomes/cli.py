@@ -255,9 +255,6 @@ def _fail(error: OutcomesError) -> NoReturn:
 
 def main() -> NoReturn:
     """Entry point: runs a command and turns errors into messages and exit codes."""
-    # Stages run side by side in threads that ask for the interpreter after each array operation;
-    # at the usual 5 ms a turn they would wait longer than they work.
-    sys.setswitchinterval(0.0002)
     try:
         app()
     except OutcomesError as error:

@@ -1,4 +1,4 @@
-"""The analysis of a study, outcome by outcome: one call for rows, one for moments alone.
+"""The analysis of a study, outcome by outcome: from rows, or from moments alone.
 
 For each outcome: moments by an engine, the mixed model, the gate, means and comparisons; then the
 same comparisons in other ways, shares of people, and medicines. The declared primary comparison
@@ -8,15 +8,14 @@ the gate with the reason, and the rest goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from outcomes.core.errors import EstimationError, NotEstimable
-from outcomes.core.progress import SILENT, Progress
+from outcomes.core.progress import SILENT
 from outcomes.models.change import OutcomeFit, fit_outcome
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
@@ -38,13 +37,23 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from outcomes.core.progress import Progress
     from outcomes.models.effects import Row
     from outcomes.models.layout import OutcomeRows
     from outcomes.stats.moments import Moments
     from outcomes.study.dataset import StudyDataset
     from outcomes.study.sections import OutcomeSpec
 
-__all__ = ["Analyses", "analyse", "analyse_moments", "pool_moments", "study_moments"]
+__all__ = [
+    "Analyses",
+    "Analyst",
+    "Collected",
+    "analyse",
+    "analyse_moments",
+    "join",
+    "pool_moments",
+    "study_moments",
+]
 
 Engine = Literal["duckdb", "frame"]
 NAMES: Final = (
@@ -58,8 +67,6 @@ NAMES: Final = (
     "gate",
 )
 UNADJUSTED: Final = "unadjusted"
-WORKERS: Final = 3
-"""Outcomes at a time: array work lets go of the interpreter, and memory grows with each."""
 Datasets = Mapping[str, "StudyDataset"]
 
 
@@ -82,8 +89,8 @@ class Analyses:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Collected:
-    """What the outcomes of a study have yielded so far."""
+class Collected:
+    """What outcomes of a study have yielded: rows by table, fits by outcome, notes."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in NAMES})
     fits: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -93,12 +100,69 @@ class _Collected:
         """Return the tables by name."""
         return {name: build_table(name, rows) for name, rows in self.rows.items()}
 
-    def add(self, other: _Collected) -> None:
+    def add(self, other: Collected) -> None:
         """Take in what another outcome has yielded."""
         for name, rows in other.rows.items():
             self.rows[name] += rows
         self.fits.update(other.fits)
         self.notes.extend(other.notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analyst:
+    """A study laid out for analysis, so that its outcomes can be asked for one by one.
+
+    Attributes
+    ----------
+    study : StudyRows
+    others : mapping of str to StudyRows
+        The study made in other ways, by the name of the analysis, such as ``window_7``.
+    engine : {"duckdb", "frame"}
+        What adds up the moments.
+    connection : duckdb.DuckDBPyConnection, optional
+        Database that the engine may work in.
+    """
+
+    study: StudyRows
+    others: Mapping[str, StudyRows]
+    engine: Engine
+    connection: duckdb.DuckDBPyConnection | None = None
+
+    @classmethod
+    def of(
+        cls,
+        dataset: StudyDataset,
+        others: Datasets,
+        engine: Engine,
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> Analyst:
+        """Lay out a dataset, and the same study made in other ways."""
+        return cls(
+            study=code_study(dataset),
+            others={name: code_study(other) for name, other in others.items()},
+            engine=engine,
+            connection=connection,
+        )
+
+    def ask(self, outcome: OutcomeSpec) -> Collected:
+        """Analyse one outcome."""
+        collected = Collected(notes=_study_notes(self.study))
+        rows = lay_out(self.study, outcome)
+        moments, about = self._add_up(rows), describe_rows(rows)
+        _add_unadjusted(rows, about, collected)
+        found = _add_main(moments, about, collected)
+        if found is None:
+            return collected
+        fit, gate = found
+        asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
+        _add_sensitivity(asked, collected)
+        for name, other in self.others.items():
+            _add_other_dataset(asked, name, lay_out(other, outcome), self._add_up, collected)
+        _add_people(rows, fit, gate, collected)
+        return collected
+
+    def _add_up(self, rows: OutcomeRows) -> Moments:
+        return sum_outcome(rows, self.engine, self.connection)
 
 
 def analyse(
@@ -133,21 +197,20 @@ def analyse(
     SpecError
         Where a covariate is no column of the episodes.
     """
-    study = code_study(dataset)
-    others = {name: code_study(other) for name, other in (sensitivity_datasets or {}).items()}
-    collected = _Collected(notes=_study_notes(study))
-
-    def add_up(rows: OutcomeRows) -> Moments:
-        return sum_outcome(rows, engine, connection)
-
-    def one(outcome: OutcomeSpec) -> _Collected:
-        return _analyse_outcome(study, others, outcome, add_up)
-
+    analyst = Analyst.of(dataset, sensitivity_datasets or {}, engine, connection)
     outcomes = dataset.spec.outcomes
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:  # in the study's order, whoever is first
-        for done, found in enumerate(pool.map(one, outcomes), start=1):
-            collected.add(found)
-            (progress or SILENT).update(done, len(outcomes))
+    parts = []
+    for done, outcome in enumerate(outcomes, start=1):
+        parts.append(analyst.ask(outcome))
+        (progress or SILENT).update(done, len(outcomes))
+    return join(parts)
+
+
+def join(parts: Iterable[Collected]) -> Analyses:
+    """Put together what the outcomes of a study yielded, in the study's order."""
+    collected = Collected()
+    for part in parts:
+        collected.add(part)
     return Analyses(
         tables=collected.tables(),
         fits=collected.fits,
@@ -161,29 +224,7 @@ def _study_notes(study: StudyRows) -> list[str]:
     return [f"{study.n_dropped:,} episodes with a missing covariate were left out."]
 
 
-def _analyse_outcome(
-    study: StudyRows,
-    others: Mapping[str, StudyRows],
-    outcome: OutcomeSpec,
-    add_up: Callable[[OutcomeRows], Moments],
-) -> _Collected:
-    collected = _Collected()
-    rows = lay_out(study, outcome)
-    moments, about = add_up(rows), describe_rows(rows)
-    _add_unadjusted(rows, about, collected)
-    found = _add_main(moments, about, collected)
-    if found is None:
-        return collected
-    fit, gate = found
-    asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
-    _add_sensitivity(asked, collected)
-    for name, other in others.items():
-        _add_other_dataset(asked, name, lay_out(other, outcome), add_up, collected)
-    _add_people(rows, fit, gate, collected)
-    return collected
-
-
-def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: _Collected) -> None:
+def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Collected) -> None:
     """Add shares of people: responders, and for a dose who uses and what became of users."""
     try:
         collected.rows["responders"] += responder_rows(rows, fit, gate.reasons)
@@ -197,7 +238,7 @@ def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: _Coll
 
 
 def _add_main(
-    moments: Moments, about: Description, collected: _Collected
+    moments: Moments, about: Description, collected: Collected
 ) -> tuple[OutcomeFit, Gate] | None:
     """Add means, comparisons and gate of one outcome; None where it cannot be fitted."""
     primary = about.outcome == about.spec.primary.outcome
@@ -254,7 +295,7 @@ def _check_primary_found(fit: OutcomeFit) -> None:
         raise NotEstimable(f"[primary] {primary.outcome} at {primary.visit}: {why} to compare.")
 
 
-def _add_unadjusted(rows: OutcomeRows, about: Description, collected: _Collected) -> None:
+def _add_unadjusted(rows: OutcomeRows, about: Description, collected: Collected) -> None:
     plain = welch_effects(rows.y, rows.study.exposure, len(about.exposures))
     closed = unestimated(plain, about, "fewer than two episodes were measured")
     means = mean_rows(plain, about, closed, analysis=UNADJUSTED, method=UNADJUSTED)
@@ -262,7 +303,7 @@ def _add_unadjusted(rows: OutcomeRows, about: Description, collected: _Collected
     collected.rows["unadjusted"] += [*means, *pairs]
 
 
-def _add_sensitivity(asked: Asked, collected: _Collected) -> None:
+def _add_sensitivity(asked: Asked, collected: Collected) -> None:
     found, notes = sensitivity_rows(asked)
     collected.rows["sensitivity"] += found
     collected.notes.extend(notes)
@@ -278,7 +319,7 @@ def _add_other_dataset(
     name: str,
     rows: OutcomeRows,
     add_up: Callable[[OutcomeRows], Moments],
-    collected: _Collected,
+    collected: Collected,
 ) -> None:
     try:
         fit = fit_outcome(add_up(rows), describe_rows(rows), near=asked.fit)
@@ -307,7 +348,7 @@ def analyse_moments(moments: Moments, description: Mapping[str, Any]) -> dict[st
     EstimationError
         Where the outcome holds the primary comparison and that cannot be estimated.
     """
-    collected = _Collected()
+    collected = Collected()
     _add_main(moments, read_description(description), collected)
     tables = collected.tables()
     return {name: tables[name] for name in ("ls_means", "contrasts", "gate")}

@@ -54,17 +54,25 @@ class Checkpoints:
         """Keep stages in ``folder`` under a key."""
         return cls(None if folder is None else Path(folder), key[:16])
 
+    def has(self, name: str) -> bool:
+        """Tell whether a stage is kept."""
+        place = self._place(name)
+        return place is not None and (place / WORDS).is_file()
+
     def stage(self, name: str, work: Callable[[], StageOutput]) -> StageOutput:
         """Return a kept stage, or do its work and keep it."""
-        if self.folder is None:
+        place = self._place(name)
+        if place is None:
             return work()
-        place = self.folder / f"{name}-{self.key}"
-        if (place / WORDS).is_file():
+        if self.has(name):
             return _read(place)
         output = work()
         with replaced_folder(place, marker=WORDS) as partial:
             _write(output, partial)
         return output
+
+    def _place(self, name: str) -> Path | None:
+        return None if self.folder is None else self.folder / f"{name}-{self.key}"
 
 
 def _write(output: StageOutput, folder: Path) -> None:

@@ -1,20 +1,19 @@
 """The stages of a study, from records to a results folder.
 
-    read -> dataset -> model, describe -> release -> write -> report
+    read -> dataset -> describe, model -> release -> write -> report
 
 Each stage has a name, shows its progress and leaves its seconds and peak memory in the manifest.
-``model`` and ``describe`` need nothing of each other and run side by side; the seconds of
-``describe`` are those that it took longer. Both yield tables alone, so they can be kept in a
-checkpoint folder and taken from there when a broken run starts again; what a checkpoint belongs to
-is in its name: the hash of the specification, of the input files and of this package's version.
+``describe`` and ``model`` need nothing of each other. In a large study they run side by side
+(:mod:`outcomes.workflow.beside`), and the seconds of ``model`` are those that it took longer. Both
+yield tables alone, so they can be kept in a checkpoint folder and taken from there when a broken
+run starts again; what a checkpoint belongs to is in its name: the hash of the specification, of the
+input files and of this package's version.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -28,12 +27,14 @@ from outcomes.report.release import Release, with_suppressed
 from outcomes.results.disclosure import release_tables, release_words
 from outcomes.results.tables import TABLES, build_table
 from outcomes.study.spec import StudySpec, read_study
+from outcomes.workflow.beside import Modelling
 from outcomes.workflow.checkpoints import Checkpoints, StageOutput
 from outcomes.workflow.results import Results, write_results
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from outcomes.models.analysis import Analyses
     from outcomes.study.dataset import StudyDataset
 
 Engine = Literal["duckdb", "frame"]
@@ -41,15 +42,13 @@ Engine = Literal["duckdb", "frame"]
 STAGES: Final = (
     ("read", "Reading and checking the records"),
     ("dataset", "Building the study dataset"),
-    ("model", "Fitting the models"),
     ("describe", "Describing people, care, harms and other outcomes"),
+    ("model", "Fitting the models"),
     ("release", "Passing the disclosure gate"),
     ("write", "Writing the tables"),
     ("report", "Writing the report"),
 )
 _LABELS: Final = dict(STAGES)
-WORKERS: Final = 2
-"""Datasets made at a time: the database and array work let go of the interpreter."""
 
 
 def run_study_folder(
@@ -139,15 +138,16 @@ def _run(
     with progress.stage("read", _LABELS["read"]):
         records = read_records(study.records_path, study.mapping_path)
         check_quarantine(records, study.records.quarantine_limit)
-    with progress.stage("dataset", _LABELS["dataset"]):
-        dataset, others, notes = build_datasets(records, study)
-    kept = Checkpoints.at(checkpoints, key=hash_json(_identity(study, records, engine)))
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        describing = beside.submit(kept.stage, "describe", lambda: describe(dataset, records))
-        with progress.stage("model", _LABELS["model"]):
-            modelled = kept.stage("model", lambda: model(dataset, others, engine, progress))
+    with Modelling(records.n_rows.get("episodes", 0)) as models:
+        with progress.stage("dataset", _LABELS["dataset"]):
+            dataset, others, notes = build_datasets(records, study)
+        kept = Checkpoints.at(checkpoints, key=hash_json(_identity(study, records, engine)))
+        if not kept.has("model"):
+            models.begin(dataset, others, engine)
         with progress.stage("describe", _LABELS["describe"]):
-            described = describing.result()
+            described = kept.stage("describe", lambda: describe(dataset, records))
+        with progress.stage("model", _LABELS["model"]):
+            modelled = kept.stage("model", lambda: _modelled(models.finish(progress)))
     tables = in_order({**described.tables, **modelled.tables})
     with progress.stage("release", _LABELS["release"]):
         words = study_words(dataset, records, [*described.left_out], [*notes, *modelled.notes])
@@ -202,16 +202,14 @@ def build_datasets(
 
     opioids = opioids_by_outcome(records, study)
     windows = [days for days in study.time.sensitivity_windows if days != study.time.window_days]
+    dataset = build_dataset(records, study, opioids=opioids)
     others: dict[str, StudyDataset] = {}
     notes: list[str] = []
-    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        making = pool.submit(build_dataset, records, study, opioids=opioids)
-        check = partial(build_dataset, records, study, described=False, opioids=opioids)
-        asked = [pool.submit(check, window_days=days) for days in windows]
-        dataset = making.result()
-    for days, made in zip(windows, asked, strict=True):
+    for days in windows:
         try:
-            others[f"window_{days}"] = made.result()
+            others[f"window_{days}"] = build_dataset(
+                records, study, window_days=days, described=False, opioids=opioids
+            )
         except EstimationError as error:
             notes.append(f"The window of {days} days was left out of the checks: {error}")
     return dataset, others, notes
@@ -247,16 +245,7 @@ def _problems(records: Records) -> pd.DataFrame:
     return build_table("problems", found[names])
 
 
-def model(
-    dataset: StudyDataset,
-    others: Mapping[str, StudyDataset],
-    engine: Engine,
-    progress: Progress,
-) -> StageOutput:
-    """Fit every model of the study."""
-    from outcomes.models.analysis import analyse
-
-    found = analyse(dataset, engine=engine, sensitivity_datasets=others, progress=progress)
+def _modelled(found: Analyses) -> StageOutput:
     return StageOutput(tables=found.tables, fits=found.fits, notes=found.notes)
 
 

@@ -33,6 +33,7 @@ class Dataset:
     labels: dict[str, str] = field(default_factory=lambda: dict(LABELS))
     window_days: int = 14
     notes: tuple[str, ...] = ()
+    delivered: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 PAIN = {"id": "pain", "role": "pain", "name": "Pain", "instrument": "nprs", "margin": 0.5}
