@@ -4,7 +4,8 @@
     Only episodes seen at every visit.
 ``observed_only``
     Each visit on its own, among those seen at it, by the same model with one visit: nothing at
-    other visits speaks for a value that is missing.
+    other visits speaks for a value that is missing. Types share a variance where they share a
+    covariance matrix in the main analysis.
 ``delta``
     Unseen values are taken to be worse than the model expects, by one person's threshold of
     improvement (the study's first; else its margin), alike in every type. With :math:`u_{at}` the
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from outcomes.models.effects import Row
     from outcomes.models.gate import Gates
     from outcomes.stats.moments import Moments
+    from outcomes.study.spec import StudySpec
 
 CLINIC: Final = "clinic_id"
 NOBODY: Final = "could not be estimated in this analysis"
@@ -138,6 +140,7 @@ def _one_visit(asked: Asked, visit: int) -> Effects:
     about = asked.fit.about
     one = replace(
         about,
+        spec=about.spec if asked.fit.grouped else _one_covariance(about.spec),
         visits=(about.visits[visit],),
         episodes=about.episodes[[visit]],
         patients=(about.patients[visit],),
@@ -145,6 +148,12 @@ def _one_visit(asked: Asked, visit: int) -> Effects:
     if not one.episodes.any():
         return _nowhere(len(about.exposures))
     return fit_outcome(at_visit(asked.moments, visit), one).effects
+
+
+def _one_covariance(spec: StudySpec) -> StudySpec:
+    """Return the study with one covariance for all types."""
+    model = spec.model.model_copy(update={"group_covariance": "none"})
+    return spec.model_copy(update={"model": model})
 
 
 def at_visit(moments: Moments, visit: int) -> Moments:

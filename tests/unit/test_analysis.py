@@ -210,6 +210,31 @@ def test_complete_cases_are_the_analysis_of_complete_cases(data, found):
     assert row["n_episodes"] == fit.about.episodes[1, [0, 2]].sum()
 
 
+def test_each_visit_on_its_own_pools_variances_as_the_main_fit_does():
+    data = dataset(230, study=spec(model={"covariates": ["age", "sex"]}))
+    rows = lay_out(code_study(data), data.spec.outcome("pain"))
+    moments, about = sum_outcome(rows, "frame"), describe_rows(rows)
+    fit = fit_outcome(moments, about)
+    assert not fit.grouped
+    visit = about.visits.index("week_12")
+    model = data.spec.model.model_copy(update={"group_covariance": "none"})
+    one = replace(
+        about,
+        spec=data.spec.model_copy(update={"model": model}),
+        visits=about.visits[visit : visit + 1],
+        episodes=about.episodes[[visit]],
+        patients=about.patients[visit : visit + 1],
+    )
+    expected = fit_outcome(at_visit(moments, visit), one)
+    alone = fit_outcome(at_visit(moments, visit), replace(one, spec=data.spec))
+    assert alone.grouped  # by itself the visit would have gone another way
+    found = pair(analyse(data).tables["sensitivity"], analysis_id="observed_only")
+    places = (EXPOSURES.index("exercise"), EXPOSURES.index("usual_care"))
+    error = expected.effects.difference(*places, 0)[1]
+    assert found["std_error"] == pytest.approx(error, rel=1e-9)
+    assert alone.effects.difference(*places, 0)[1] != pytest.approx(error, rel=1e-3)
+
+
 def test_one_visit_of_the_moments_is_the_moments_of_one_visit(data):
     laid = lay_out(code_study(data), data.spec.outcome("pain"))
     moments = sum_outcome(laid, "frame")
