@@ -1,35 +1,27 @@
-"""What an export's names most likely mean: tables, columns, wide columns and codes.
+"""What an export's names most likely mean: tables, columns and codes.
 
 Every guess carries its reason, because someone has to read it before it is believed. Names are
-compared after :func:`outcomes.records.names.normalised`; other names in use are in
-``data/synonyms.toml``.
+compared after :func:`outcomes.records.names.normalised`; columns that hold one instrument at one
+time are taken apart in :mod:`outcomes.records.wide_guesses`.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any, Final
 
-from outcomes.catalog.instruments import instrument_aliases, instrument_ids
 from outcomes.core.contract import Table
 from outcomes.records.names import normalised
 from outcomes.records.schema import IDENTIFIERS, TABLES
+from outcomes.records.synonyms import is_instrument, synonyms
+from outcomes.records.wide_guesses import WideGuess
 
 RECORD_NUMBER: Final = re.compile(
     r"mrn|med_?rec|chart|nhs|ssn|hospital|account|emr|ehr|number|_no$"
 )
 """Names of ids that a clinic uses itself, so that they are surely no pseudonyms."""
-_TIMED: Final = re.compile(
-    r"(?P<instrument>[A-Za-z][A-Za-z0-9_ .-]*?)(?P<gap>[_ .-]*)"
-    r"(?P<word>weeks?|wk|w|months?|mo|m|days?|d)(?P<gap2>[_ .-]*)(?P<number>[0-9]+)",
-    re.IGNORECASE,
-)
-_UNITS: Final = {"w": "week", "m": "month", "d": "day"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +31,6 @@ class Guess:
     column: str
     says: Mapping[str, Any]
     reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class WideGuess:
-    """Columns that become rows: what the mapping should say, and why."""
-
-    says: Mapping[str, Any]
-    reason: str
-    columns: tuple[str, ...]
 
 
 @dataclass(kw_only=True)
@@ -71,13 +54,6 @@ class TableGuess:
             if any(word in pattern for word in ("{day}", "{week}", "{month}", "{visit}")):
                 names.add("day")
         return names
-
-
-@cache
-def synonyms() -> Mapping[str, Any]:
-    """Return other names in use; the caller must not change them."""
-    place = files("outcomes.records") / "data" / "synonyms.toml"
-    return tomllib.loads(place.read_text(encoding="utf-8"))
 
 
 def guess_table(stem: str) -> tuple[Table | None, str]:
@@ -138,58 +114,6 @@ def guess_columns(table: Table, names: Sequence[str], *, dated: bool) -> list[Gu
     return guesses
 
 
-def guess_wide(names: Iterable[str]) -> list[WideGuess]:
-    """Guess which columns are one instrument at one time, such as ``odi_wk6``."""
-    patterns: dict[str, list[str]] = {}
-    visits: dict[str, dict[str, int]] = {}
-    for name in names:
-        timed = _TIMED.fullmatch(name)
-        if timed and is_instrument(timed["instrument"]):
-            unit = _UNITS[timed["word"][0].lower()]
-            pattern = f"{{instrument}}{timed['gap']}{timed['word']}{timed['gap2']}{{{unit}}}"
-            patterns.setdefault(pattern, []).append(name)
-            continue
-        for day, words in synonyms()["visits"].items():
-            for word in words:
-                if name.lower().endswith(word) and is_instrument(name[: -len(word)].rstrip("_ .-")):
-                    gap = name[len(name[: -len(word)].rstrip("_ .-")) : -len(word)]
-                    pattern = f"{{instrument}}{gap}{{visit}}"
-                    patterns.setdefault(pattern, []).append(name)
-                    visits.setdefault(pattern, {})[word] = int(day)
-    return [
-        WideGuess(
-            says={"pattern": pattern, **({"days": visits[pattern]} if pattern in visits else {})},
-            reason=f"an instrument and its time in one name: {', '.join(map(repr, found[:4]))}",
-            columns=tuple(found),
-        )
-        for pattern, found in patterns.items()
-    ]
-
-
-def guess_instruments(names: Iterable[str]) -> list[WideGuess]:
-    """Guess which columns are the score of one instrument, beside a column for the time."""
-    return [
-        WideGuess(
-            says={"column": name, "set": {"instrument": instrument_name(name)}},
-            reason=f"{name!r} is the name of an instrument",
-            columns=(name,),
-        )
-        for name in names
-        if is_instrument(name)
-    ]
-
-
-def instrument_name(name: str) -> str:
-    """Catalog id for a name as a column bears it."""
-    plain = normalised(name)
-    return instrument_aliases().get(plain, plain)
-
-
-def is_instrument(name: str) -> bool:
-    """Whether the catalog knows a name."""
-    return instrument_name(name) in instrument_ids()
-
-
 def guess_codes(column: str, codes: Iterable[str]) -> dict[str, str]:
     """Return the canonical code for every code that is a known other word for it."""
     known = synonyms()["codes"].get(column, {})
@@ -199,18 +123,10 @@ def guess_codes(column: str, codes: Iterable[str]) -> dict[str, str]:
 
 def best_table(names: Sequence[str], *, dated: bool) -> str:
     """The table of which the most columns are recognised; an instrument's column is a score."""
-    scored = len(guess_instruments(names))
+    scored = sum(map(is_instrument, names))
     counts = {
         name: len(guess_columns(table, names, dated=dated))
         + (scored if name == "assessments" else 0)
         for name, table in TABLES.items()
     }
     return max(counts, key=lambda name: (counts[name], name == "episodes"))
-
-
-def leading_instrument(column: str) -> str:
-    """The instrument that a wide column's name begins with; empty for none."""
-    parts = normalised(column).split("_")
-    names = ["_".join(parts[:k]) for k in range(len(parts), 0, -1)]
-    known = [instrument_name(name) for name in names if is_instrument(name)]
-    return known[0] if known else ""

@@ -38,6 +38,7 @@ def table_lines(source: str, guess: TableGuess) -> list[str]:
         lines += [f"{one.column} = {_said(one.says)}    # {one.reason}" for one in guess.columns]
     for wide in guess.wide:
         lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
+        lines += [f"# GAP: {gap}" for gap in wide.gaps]
         lines += [f"{key} = {quoted(value)}" for key, value in wide.says.items()]
     return lines
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,24 +20,22 @@ from outcomes.records.guesses import (
     RECORD_NUMBER,
     Guess,
     TableGuess,
-    WideGuess,
     best_table,
     guess_codes,
     guess_columns,
     guess_date,
-    guess_instruments,
     guess_table,
-    guess_wide,
-    leading_instrument,
 )
 from outcomes.records.identifier_values import check_values
 from outcomes.records.mapping_text import date_lines, quoted, table_lines
 from outcomes.records.names import normalised
+from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
 from outcomes.records.rules import known_instrument
 from outcomes.records.schema import IDENTIFIERS, TABLES
 from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
 from outcomes.records.sql import ident
+from outcomes.records.wide_guesses import WideGuess, guess_instruments, guess_wide
 
 MISSING_CODES: Final = (9, 99, 999, -9, -99, -999)
 MOST_CODES: Final = 40
@@ -89,15 +87,18 @@ def _is_canonical(loaded: Sequence[Loaded]) -> bool:
 
 
 def _canonical(loaded: Sequence[Loaded]) -> Proposal:
-    names = [source.origin.name for source in loaded]
+    read = [source for source in loaded if normalised(source.origin.stem) in TABLES]
     lines = [
-        "# Every file has the name of a canonical table and the columns that it needs, so there is",
-        "# nothing to map: files are matched to tables, and columns to columns, by name.",
-        *(f"#   {name}" for name in names),
-        "schema = 1",
-        "tables = []",
+        "# These files have the name of a canonical table and the columns that it needs, so there",
+        "# is nothing to map: files are matched to tables, and columns to columns, by name.",
+        *(f"#   {source.origin.name}" for source in read),
     ]
-    return Proposal(text="\n".join(lines) + "\n", n_gaps=0, n_files=len(names))
+    lines += unread_lines(source for source in loaded if source not in read)
+    for source in read:
+        table = TABLES[normalised(source.origin.stem)]
+        lines += not_taken_lines(source, {c for c in source.columns if normalised(c) in table})
+    lines += ["", "schema = 1", "tables = []"]
+    return Proposal(text="\n".join(lines) + "\n", n_gaps=0, n_files=len(loaded))
 
 
 class _Draft:
@@ -128,7 +129,7 @@ class _Draft:
         for source, tables in parts:
             for table in tables:
                 lines += table_lines(source.origin.name, table)
-                self._gaps += len(table.gaps)
+                self._gaps += len(table.gaps) + sum(len(wide.gaps) for wide in table.wide)
         if not fed:
             lines.insert(3, "tables = []")
         return Proposal(text="\n".join(lines) + "\n", n_gaps=self._gaps, n_files=len(parts))
@@ -232,9 +233,8 @@ class _Draft:
     def _with_missing(self, source: Loaded, guess: WideGuess) -> WideGuess:
         """Add codes such as 99 that lie outside the instrument's range and are there."""
         found: set[int] = set()
-        for column in guess.columns:
-            name = guess.says.get("set", {}).get("instrument") or leading_instrument(column)
-            known = known_instrument(name) if name else None
+        for column, name in guess.instruments.items():
+            known = known_instrument(name)
             if known is None or known.score_min is None or known.score_max is None:
                 continue
             outside = [c for c in MISSING_CODES if not known.score_min <= c <= known.score_max]
@@ -242,11 +242,8 @@ class _Draft:
         if not found:
             return guess
         says = {**guess.says, "missing": sorted(found)}
-        return WideGuess(
-            says=says,
-            reason=f"{guess.reason}; codes outside the range read as missing",
-            columns=guess.columns,
-        )
+        reason = f"{guess.reason}; codes outside the range read as missing"
+        return replace(guess, says=says, reason=reason)
 
     def _holds(self, source: Loaded, column: str, code: int) -> bool:
         (count,) = self._connection.execute(
@@ -281,8 +278,9 @@ class _Draft:
             for column in source.columns
             if column not in used and self._points(source, column)
         ]
+        rest = not_taken_lines(source, used | {*keys, *drop})
         if not (keys or drop):
-            return []
+            return rest
         lines = ["", f"[sources.{quoted(source.origin.name)}]"]
         if pseudonyms:
             lines += [
@@ -301,7 +299,7 @@ class _Draft:
                 "# Named or shaped like something that points at a person:",
                 f"drop = {quoted(drop)}",
             ]
-        return lines
+        return lines + rest
 
     def _points(self, source: Loaded, column: str) -> bool:
         """Whether a column is named or shaped like an identifier."""

@@ -32,8 +32,8 @@ def duplicate_conditions(
         else f"{groups} IN (SELECT {groups} FROM rows_{table.name} GROUP BY 1 HAVING count(*) > 1)"
     )
     findings.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {whole} AS SELECT _source, _row, "
-        f"row_number() OVER (PARTITION BY {columns} ORDER BY _source, _row) AS copy"
+        f"CREATE OR REPLACE TEMP TABLE {whole} AS SELECT rowid AS place, "
+        f"row_number() OVER (PARTITION BY {columns} ORDER BY _source, _row, rowid) AS copy"
         + (f", count(*) OVER (PARTITION BY {key}) AS n_key" if key else "")
         + (f", count(*) OVER (PARTITION BY {columns}) AS n_whole" if key else "")
         + f" FROM rows_{table.name} WHERE {wanted}"
@@ -45,7 +45,8 @@ def duplicate_conditions(
 
 def _conditions(name: str, *, keyed: bool) -> dict[str, str]:
     def among(test: str) -> str:
-        return f"(_source, _row) IN (SELECT (_source, _row) FROM {name} WHERE {test})"
+        # Columns side by side make several rows of one source row, so _row names no single one.
+        return f"rowid IN (SELECT place FROM {name} WHERE {test})"
 
     if not keyed:
         return {"duplicate_row": among("copy > 1")}

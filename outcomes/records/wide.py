@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from outcomes.catalog.instruments import instrument_aliases, instrument_ids
 from outcomes.records.cells import code_text, codes, compared
 from outcomes.records.mapping import Scalar, TableMap, Wide
+from outcomes.records.names import normalised
 
 DAYS_PER = {"day": 1.0, "week": 7.0, "month": 30.4375}
 """Days in what a column name counts in; months are rounded to whole days."""
 _PLACEHOLDER = re.compile(r"\{(instrument|item|day|week|month|visit)\}")
 _PARTS = {
-    "instrument": r"(?P<instrument>[a-z][a-z0-9_]*?)",
+    "instrument": r"(?P<instrument>[a-z](?:[a-z0-9_ .-]*?[a-z0-9])?)",
     "item": r"(?P<item>[0-9]+)",
     "day": r"(?P<day>-?[0-9]+)",
     "week": r"(?P<week>-?[0-9]+)",
     "month": r"(?P<month>-?[0-9]+)",
-    "visit": r"(?P<visit>[a-z0-9_]+?)",
 }
 DEFAULT_VALUES = {"assessments": "score", "items": "answer"}
 
@@ -52,7 +52,7 @@ def wide_columns(table: TableMap, names: list[str]) -> list[WideColumn]:
         if wide.column:
             found.append(WideColumn(wide.column, wide, wide.set, value))
             continue
-        pattern = _compiled(wide.pattern)
+        pattern = _compiled(wide)
         for name in names:
             matched = pattern.fullmatch(name.strip())
             said = _said(wide, matched.groupdict()) if matched else None
@@ -61,20 +61,23 @@ def wide_columns(table: TableMap, names: list[str]) -> list[WideColumn]:
     return found
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compiled(wide: Wide) -> re.Pattern[str]:
+    """A visit is one of those that have a day, so that it cannot take letters of the instrument."""
+    visits = sorted(map(code_text, wide.days), key=len, reverse=True)
+    parts = {**_PARTS, "visit": f"(?P<visit>{'|'.join(map(re.escape, visits))})"}
     text, end = "", 0
-    for placeholder in _PLACEHOLDER.finditer(pattern):
-        text += re.escape(pattern[end : placeholder.start()]) + _PARTS[placeholder[1]]
+    for placeholder in _PLACEHOLDER.finditer(wide.pattern):
+        text += re.escape(wide.pattern[end : placeholder.start()]) + parts[placeholder[1]]
         end = placeholder.end()
-    return re.compile(text + re.escape(pattern[end:]), re.IGNORECASE)
+    return re.compile(text + re.escape(wide.pattern[end:]), re.IGNORECASE)
 
 
 def _said(wide: Wide, parts: Mapping[str, str]) -> dict[str, Scalar] | None:
     """What the name of a column says; None where it speaks of something nobody knows."""
     said: dict[str, Scalar] = {}
     if "instrument" in parts:
-        name = parts["instrument"].lower()
-        named = {code_text(key): value for key, value in wide.instruments.items()}
+        name = normalised(parts["instrument"])
+        named = {normalised(key): value for key, value in wide.instruments.items()}
         known = named.get(name, instrument_aliases().get(name, name))
         if known not in named.values() and known not in instrument_ids():
             return None
@@ -86,7 +89,5 @@ def _said(wide: Wide, parts: Mapping[str, str]) -> dict[str, Scalar] | None:
             said["day"] = round(int(parts[unit]) * days)
     if "visit" in parts:
         days_of = {code_text(key): day for key, day in wide.days.items()}
-        if parts["visit"].lower() not in days_of:
-            return None
         said["day"] = days_of[parts["visit"].lower()]
     return said

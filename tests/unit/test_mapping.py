@@ -151,6 +151,31 @@ def test_wide_columns_become_rows(tmp_path: Path) -> None:
     ]
 
 
+def test_of_equal_columns_in_one_row_the_first_stays_with_its_neighbours(tmp_path: Path) -> None:
+    mapping = LONG + (
+        '[[tables.wide]]\npattern = "{instrument}_{visit}"\n'
+        "days = { pre = 0, base = 0, end = 90 }\n"
+    )
+    records = read(tmp_path, mapping, "id,odi_pre,odi_base,odi_end\n1,40,40,20\n2,50,44,24\n")
+    assert scores(records) == [
+        ("1", 0, "odi", 40.0), ("1", 90, "odi", 20.0),
+        ("2", 0, "odi", 44.0), ("2", 0, "odi", 50.0), ("2", 90, "odi", 24.0),
+    ]  # fmt: skip
+    assert [problem.count for problem in found(records, "duplicate_row")] == [1]
+
+
+def test_names_of_instruments_may_have_several_words(tmp_path: Path) -> None:
+    mapping = LONG + (
+        '[[tables.wide]]\npattern = "{instrument}_{visit}"\ndays = { pre = 0 }\n'
+        '[[tables.wide]]\npattern = "{instrument} {week}wk"\n'
+        'instruments = { "Back pain" = "nprs" }\n'
+    )
+    text = "id,PROMIS pf-4a_pre,back-pain 6wk\n1,40,5\n2,,\n"
+    assert scores(read(tmp_path, mapping, text)) == [
+        ("1", 0, "promis_pf_4a", 40.0), ("1", 42, "nprs", 5.0),
+    ]  # fmt: skip
+
+
 def test_items_side_by_side_become_rows(tmp_path: Path) -> None:
     mapping = (
         PLAIN_EPISODES

@@ -8,9 +8,10 @@ import pytest
 
 from outcomes.core.errors import RecordsError
 from outcomes.records import Records, read_records
-from outcomes.records.guesses import guess_codes, guess_columns, guess_table, guess_wide
+from outcomes.records.guesses import guess_codes, guess_columns, guess_table
 from outcomes.records.propose import propose_mapping
 from outcomes.records.schema import TABLES
+from outcomes.records.wide_guesses import guess_wide
 from tests.records_example import write_example
 
 CASES = """\
@@ -119,7 +120,7 @@ def test_a_column_is_used_once() -> None:
 
 
 def test_wide_names_are_taken_apart() -> None:
-    names = ["odi_week6", "ODI.week12", "nprs-d7", "tug_m3", "pain_baseline", "odi_pre", "week6"]
+    names = ["odi_week6", "ODI.week12", "nprs-d7", "tug_m3", "mood_baseline", "odi_pre", "week6"]
     patterns = {str(guess.says["pattern"]) for guess in guess_wide(names)}
     assert patterns == {
         "{instrument}_week{week}", "{instrument}.week{week}", "{instrument}-d{day}",
@@ -130,3 +131,75 @@ def test_wide_names_are_taken_apart() -> None:
 def test_only_known_codes_are_guessed() -> None:
     assert guess_codes("sex", ["F", "m", "x"]) == {"F": "female", "m": "male"}
     assert guess_codes("payer", ["a"]) == {}
+
+
+WIDE = ["pain_6wk", "nprs_6weeks", "week6_pain", "odi_wk6", "pain_baseline", "pain_bl", "pain_pre",
+        "nprs_w12", "promis_m3", "Pre ODI", "6wk_odi_score", "odi12weeks", "odi_1yr",
+        "promis_pf_4a_pre"]  # fmt: skip
+WIDE_DAYS = {
+    "pain_6wk": ("nprs", 42), "nprs_6weeks": ("nprs", 42), "week6_pain": ("nprs", 42),
+    "odi_wk6": ("odi", 42), "pain_baseline": ("nprs", 0), "pain_bl": ("nprs", 0),
+    "pain_pre": ("nprs", 0), "nprs_w12": ("nprs", 84), "promis_m3": ("promis_global_10", 91),
+    "Pre ODI": ("odi", 0), "6wk_odi_score": ("odi", 42), "odi12weeks": ("odi", 84),
+    "odi_1yr": ("odi", 365), "promis_pf_4a_pre": ("promis_pf_4a", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_a_wide_column_alone_is_a_score_at_a_time(name: str, tmp_path: Path) -> None:
+    score = 4 if WIDE_DAYS[name][0] == "nprs" else 30
+    (tmp_path / "export.csv").write_text(f"case_id,participant,area,{name}\n1,1,Lumbar,{score}\n")
+    records, text = proposed(tmp_path)
+    assert "Not taken" not in text
+    found = records.frame("SELECT instrument, day FROM assessments")
+    assert list(found.itertuples(index=False, name=None)) == [WIDE_DAYS[name]]
+
+
+def test_wide_columns_together_make_one_row_each(tmp_path: Path) -> None:
+    cells = [str(k if WIDE_DAYS[name][0] == "nprs" else 30 + k) for k, name in enumerate(WIDE)]
+    text = f"case_id,participant,area,{','.join(WIDE)}\n1,1,Lumbar,{','.join(cells)}\n"
+    (tmp_path / "export.csv").write_text(text)
+    records, _ = proposed(tmp_path)
+    found = records.frame("SELECT instrument, day FROM assessments")
+    assert sorted(found.itertuples(index=False, name=None)) == sorted(WIDE_DAYS.values())
+
+
+def test_a_word_that_is_no_instrument_is_a_gap_with_its_question(tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text("case_id,participant,pain_6wk,promis_m3\n1,1,4,45\n")
+    proposal = propose_mapping(tmp_path)
+    assert proposal.n_gaps == 2
+    assert "# GAP: 'pain' is read as nprs" in proposal.text
+    assert "vas_pain" in proposal.text
+    assert "# GAP: 'promis' is read as promis_global_10" in proposal.text
+
+
+def test_a_distance_is_no_month() -> None:
+    assert guess_wide(["tug_3m", "six_minute_walk_6m"]) == []
+    assert [one.columns for one in guess_wide(["odi_3m"])] == [("odi_3m",)]
+
+
+def test_columns_that_are_not_taken_are_listed_with_what_they_look_like(tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text(
+        "case_id,participant,odi_wk6,satisfaction,sleep_6wk,odi_discharge,odi_q1,phone,2021-03-04\n"
+        "1,1,30,7,3,20,2,212-555-0142,x\n"
+    )
+    _, text = proposed(tmp_path)
+    listed = text.split("# Not taken")[1].split("[[tables]]")[0]
+    assert "satisfaction" in listed
+    assert "sleep_6wk: 'sleep' is no instrument of the catalog" in listed
+    assert "odi_discharge: 'discharge' is no time that is known" in listed
+    assert "odi_q1: looks like the answer to one question" in listed
+    assert "phone" not in listed
+    assert "odi_wk6" not in listed
+    assert "2021" not in text
+
+
+def test_what_canonical_files_hold_besides_is_listed_too(tmp_path: Path) -> None:
+    write_example(tmp_path, {"spam.csv": "a,b\n1,2\n"})
+    header, *rows = (tmp_path / "patients.csv").read_text().split()
+    (tmp_path / "patients.csv").write_text("\n".join([f"{header},shoe", *(f"{r},4" for r in rows)]))
+    text = propose_mapping(tmp_path).text
+    assert "tables = []" in text
+    listed = text.split("# Not taken", maxsplit=1)[1]
+    assert "shoe" in listed
+    assert "spam.csv" in listed
