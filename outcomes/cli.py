@@ -105,12 +105,18 @@ def synthesize(
 def init(
     folder: Annotated[Path, typer.Argument(help="Where mapping.toml and study.toml are written.")],
     records: Annotated[Path, typer.Option(help="Folder of exports to look at.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            help="A mapping.toml that you have mended: study.toml alone is drafted anew from it."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Look at exports and write mapping.toml and study.toml, each guess with its reason."""
     from outcomes.workflow import propose_study_folder
 
-    for path in propose_study_folder(folder, records, progress=_progress(quiet)):
+    for path in propose_study_folder(folder, records, mapping=mapping, progress=_progress(quiet)):
         typer.echo(path)
 
 

@@ -3,7 +3,8 @@
 The exports are looked at once without a plan and once through the proposed mapping; what they hold
 then decides what the study proposes: the region of most episodes, the commonest intervention type
 as the reference and the next as the type it is compared to, the instruments and visits with most
-scores. Every line says why, and what nobody could guess is marked GAP. A proposal is no protocol:
+scores. Once a person has mended the mapping, the study alone can be drafted anew from it. Every
+line says why, and what nobody could guess is marked GAP. A proposal is no protocol:
 the primary comparison has to be declared before results are seen.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +23,7 @@ from outcomes.records.contents import Contents, read_contents
 from outcomes.records.files import read_records
 from outcomes.records.names import normalised
 from outcomes.records.propose import propose_mapping
-from outcomes.study.proposed_text import study_text
+from outcomes.study.proposed_text import Place, study_text
 
 if TYPE_CHECKING:
     from outcomes.core.problems import Problem
@@ -54,10 +56,7 @@ def write_proposal(folder: Path, records: Path) -> list[Path]:
     """
     there = [name for name in FILES if (folder / name).exists()]
     if there:
-        raise UsageError(
-            f"{folder} already holds {' and '.join(there)}, which is left alone. Name another"
-            " folder, or move the file away."
-        )
+        raise UsageError(_left_alone(folder, records, there))
     mapping = propose_mapping(records).text
     folder.mkdir(parents=True, exist_ok=True)
     with replaced_file(folder / "mapping.toml") as partial:
@@ -76,9 +75,59 @@ def write_proposal(folder: Path, records: Path) -> list[Path]:
     return [folder / name for name in FILES]
 
 
-def propose_study(folder: Path, path: Path, records: Records | None) -> str:
+def write_study(folder: Path, records: Path, mapping: Path) -> list[Path]:
+    """Write ``study.toml`` anew from what the records hold through a mapping, which stays as it is.
+
+    A ``study.toml`` that is there already is kept under another name, because a person may have
+    worked on it.
+
+    Returns
+    -------
+    list of Path
+        ``study.toml`` alone.
+
+    Raises
+    ------
+    SpecError, RecordsError
+        Where the mapping is wrong, or the records cannot be read through it; nothing is written.
+    """
+    held = read_records(records, mapping)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = propose_study(folder, records, held, mapping)
+    study = folder / "study.toml"
+    if study.exists():
+        kept = _free_name(study)
+        study.replace(kept)
+        text = f"# The study.toml that was here before is kept as {kept.name}.\n{text}"
+    with replaced_file(study) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return [study]
+
+
+def _left_alone(folder: Path, records: Path, there: list[str]) -> str:
+    """Say what is left alone, and how to go on from it."""
+    text = f"{folder} already holds {' and '.join(there)}, which is left alone."
+    if "mapping.toml" in there:
+        again = f"outcomes init {folder} --records {records} --mapping {folder / 'mapping.toml'}"
+        text += f" To draft study.toml anew from the mapping as it stands: {again}"
+        text += " (a study.toml there is kept under another name)." * ("study.toml" in there)
+        text += "." * ("study.toml" not in there)
+    return f"{text} To look at the exports afresh, name another folder, or move the file away."
+
+
+def _free_name(file: Path) -> Path:
+    """The first of ``study.toml.bak``, ``study.toml.bak2``, ... that is not taken."""
+    names = (f"{file.name}.bak{'' if k == 1 else k}" for k in count(1))
+    return next(path for name in names if not (path := file.with_name(name)).exists())
+
+
+def propose_study(
+    folder: Path, path: Path, records: Records | None, mapping: Path | None = None
+) -> str:
     """Write the study as text; ``records`` is None where they could not be read yet."""
-    place = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    place = Place(
+        records=_relative(path, folder), mapping=_relative(mapping or folder / FILES[0], folder)
+    )
     name = normalised(folder.resolve().name).replace("_", "-") or "study"
     if records is None:
         return study_text(name, place, Contents(), {}, readable=False)
@@ -86,6 +135,10 @@ def propose_study(folder: Path, path: Path, records: Records | None) -> str:
     first = _spec(study_text(name, place, contents, {}), folder)
     counts = exposure_counts(records, first) if contents.has_components else {}
     return study_text(name, place, contents, counts)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def exposure_counts(records: Records, spec: StudySpec) -> dict[str, int]:

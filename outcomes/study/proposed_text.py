@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
@@ -18,14 +20,27 @@ FEWEST_SHARE: Final = 0.1
 ROLES: Final = {"pain": ("pain",), "mobility": ("function", "performance")}
 """Groups of instruments that can stand for an outcome of the report."""
 PREFERRED: Final = ("nprs", "odi")
+COMPARATOR: Final = re.compile(
+    r"usual|standard|routine|control|wait|^gp(_|$)|_gp(_|$)|^tau$|no_(treatment|therapy|care)"
+    r"|untreated|placebo|sham|minimal|natural_history"
+)
+"""Names of types that others are usually compared to."""
 MARGIN_SHARE: Final = 0.05
 FEWEST_SHOWN: Final = 11
 """Smaller counts are not written: a study is a file that others may read."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the records and their mapping are, relative to the study."""
+
+    records: str
+    mapping: str
+
+
 def study_text(
     name: str,
-    place: str,
+    place: Place,
     contents: Contents,
     exposures: Mapping[str, int],
     *,
@@ -37,8 +52,7 @@ def study_text(
     ----------
     name : str
         Its id.
-    place : str
-        Where the records are, relative to the study.
+    place : Place
     contents : Contents
     exposures : mapping of str to int
         Episodes by intervention type, the commonest first.
@@ -55,8 +69,8 @@ def study_text(
         f"id = {toml_value(name if name[0].isalnum() else 'study')}",
         "",
         "[records]",
-        f"path = {toml_value(place)}",
-        'mapping = "mapping.toml"',
+        f"path = {toml_value(place.records)}",
+        f"mapping = {toml_value(place.mapping)}",
         *_population(contents),
         *_exposure(contents, exposures),
         *_primary(contents, outcomes, visits),
@@ -113,6 +127,7 @@ def _delivered(contents: Contents, exposures: Mapping[str, int]) -> list[str]:
         counted = ", ".join(f"{kind} {_many(count)}" for kind, count in exposures.items())
         lines.append(f"# Episodes by what was delivered in the first {WINDOW} days: {counted}.")
         lines.append("# The commonest is the reference, the next is compared to it.")
+        lines += _other_references(reference, exposures)
     else:
         lines.append("# GAP: fewer than two types were found; choose what is compared.")
     return [
@@ -129,6 +144,23 @@ def _pair(found: list[str], default: list[str]) -> tuple[str, str]:
     return chosen[0], chosen[1]
 
 
+def _other_references(reference: str, kinds: Iterable[str]) -> list[str]:
+    """Name what else could be the reference, types that look like a comparator first."""
+    others = sorted((k for k in kinds if k != reference), key=lambda kind: not _compares(kind))
+    if not others:
+        return []
+    usual = [kind for kind in others if _compares(kind)]
+    lines = [f"# It could also be: {', '.join(others)}."]
+    if usual and not _compares(reference):
+        lines.append(f"# GAP: is {usual[0]} what the others should be compared to?")
+    return lines
+
+
+def _compares(kind: str) -> bool:
+    """Whether a type is named like what treatments are usually compared to."""
+    return COMPARATOR.search(kind) is not None
+
+
 def _assigned(programs: Mapping[str, int]) -> list[str]:
     ids = {code: _type_id(code) for code in programs}
     kinds = list(dict.fromkeys(ids.values()))
@@ -140,6 +172,7 @@ def _assigned(programs: Mapping[str, int]) -> list[str]:
         "[exposure]",
         "# Components of sessions are not recorded, so the program decides what an episode had.",
         f"# Episodes by program: {counted}. The commonest is the reference.",
+        *_other_references(reference, kinds),
         'source = "program"',
         f"programs = {toml_value(ids)}",
         f"reference = {toml_value(reference)}",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from outcomes.core.errors import UsageError
-from outcomes.study.propose import write_proposal
+from outcomes.core.errors import RecordsError, UsageError
+from outcomes.study.propose import write_proposal, write_study
 from outcomes.study.spec import StudySpec, read_study
 from tests.records_example import write_example
 
@@ -48,6 +48,23 @@ def test_the_commonest_type_is_the_reference(tmp_path: Path) -> None:
     assert [visit.label for visit in study.visits] == ["week_12"]
     assert study.records_path == (tmp_path / "records").resolve()
     assert "GAP: give the smallest difference" in text
+
+
+def test_what_else_could_be_the_reference_is_named_comparators_first(tmp_path: Path) -> None:
+    records = larger(tmp_path)
+    _, text = proposed(tmp_path, records)
+    assert "# It could also be: manual_therapy." in text
+    assert "# GAP: is" not in text
+    (records / "components.csv").unlink()
+    names = ["Gym", "Gym", "Back school", "GP only"]
+    rows = "".join(f"E{k},P{k},low_back,{names[k % 4]}\n" for k in range(40))
+    (records / "episodes.csv").write_text("episode_id,patient_id,body_region,program\n" + rows)
+    (tmp_path / "my-study" / "mapping.toml").unlink()
+    (tmp_path / "my-study" / "study.toml").unlink()
+    study, text = proposed(tmp_path, records)
+    assert study.exposure.reference == "gym"
+    assert "# It could also be: gp_only, back_school." in text
+    assert "# GAP: is gp_only what the others should be compared to?" in text
 
 
 def test_programs_stand_in_for_components(tmp_path: Path) -> None:
@@ -95,3 +112,54 @@ def test_nothing_to_look_at_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         write_proposal(tmp_path / "study", tmp_path / "nowhere")
     assert not (tmp_path / "study").exists()
+
+
+def test_a_study_is_drafted_anew_from_a_mended_mapping(tmp_path: Path) -> None:
+    records = larger(tmp_path)
+    text = (records / "assessments.csv").read_text().replace("rmdq24", "our_scale")
+    (records / "assessments.csv").write_text(text)
+    study, _ = proposed(tmp_path, records)
+    assert "rmdq24" not in [outcome.instrument for outcome in study.outcomes]
+    mapping = tmp_path / "my-study" / "mapping.toml"
+    mended = (
+        'schema = 1\n[[tables]]\nsource = "assessments.csv"\ntable = "assessments"\n'
+        'pseudonymous = ["episode_id"]\n'
+        '[tables.columns.instrument]\nfrom = "instrument"\nrecode = { our_scale = "rmdq24" }\n'
+    )
+    mapping.write_text(mended)
+    (tmp_path / "my-study" / "study.toml").write_text("mine")
+    (written,) = write_study(tmp_path / "my-study", records, mapping)
+    again = read_study(written)
+    assert [outcome.instrument for outcome in again.outcomes] == ["rmdq24"]
+    assert again.mapping_path == mapping.resolve()
+    assert mapping.read_text() == mended
+    assert (tmp_path / "my-study" / "study.toml.bak").read_text() == "mine"
+    write_study(tmp_path / "my-study", records, mapping)
+    names = {path.name for path in (tmp_path / "my-study").iterdir()}
+    assert names == {"mapping.toml", "study.toml", "study.toml.bak", "study.toml.bak2"}
+
+
+def test_a_mapping_elsewhere_is_named_from_the_study(tmp_path: Path) -> None:
+    records = write_example(tmp_path / "records")
+    (tmp_path / "ours.toml").write_text("schema = 1\ntables = []\n")
+    (written,) = write_study(tmp_path / "my-study", records, tmp_path / "ours.toml")
+    assert read_study(written).mapping_path == (tmp_path / "ours.toml").resolve()
+
+
+def test_records_that_a_mapping_does_not_fit_leave_the_study_alone(tmp_path: Path) -> None:
+    records = write_example(tmp_path / "records", {"assessments.csv": None})
+    folder = tmp_path / "my-study"
+    folder.mkdir()
+    (folder / "mapping.toml").write_text("schema = 1\ntables = []\n")
+    (folder / "study.toml").write_text("mine")
+    with pytest.raises(RecordsError, match="assessments"):
+        write_study(folder, records, folder / "mapping.toml")
+    assert {path.name: path.read_text() for path in folder.glob("*.toml*")}["study.toml"] == "mine"
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_files_that_are_there_come_with_what_to_do(tmp_path: Path) -> None:
+    records = write_example(tmp_path / "records")
+    write_proposal(tmp_path / "study", records)
+    with pytest.raises(UsageError, match=r"--mapping .*mapping\.toml .a study\.toml there is kept"):
+        write_proposal(tmp_path / "study", records)
