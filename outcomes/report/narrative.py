@@ -135,7 +135,9 @@ class Narrative:
             (c.outcome, [self.comparisons.get(c.outcome.id, e).verdict for e in others])
             for c in self.headline_contrasts()
         ]
-        if len(others) < 2 or not any(v.shown for _, verdicts in made for v in verdicts):
+        by_type = zip(*(verdicts for _, verdicts in made), strict=True)
+        compared = sum(any(v.shown for v in verdicts) for verdicts in by_type)
+        if compared < 2:
             return []
         better = [
             (sum(v.code == "better" for v in row), named(about, about.better))
@@ -145,7 +147,7 @@ class Narrative:
             (sum(v.code == "worse" for v in row), named(about, about.worse)) for about, row in made
         ]
         other = "it" if self._everyone() else self.study.phrase(self.study.reference)
-        head = f"Of the {counted(len(others))} types compared with {other}, "
+        head = f"Of the {counted(compared)} types compared with {other}, "
         said = [f"{head}{_counted_with(better, self.verb)}."]
         if any(n for n, _ in worse):
             found = [pair for pair in worse if pair[0]]

@@ -54,6 +54,17 @@ def test_the_change_of_all_comes_before_any_difference(context: Context) -> None
     assert said[-1].startswith("These are associations")
 
 
+def test_types_that_are_not_shown_are_not_counted_as_compared() -> None:
+    release = report_example.release()
+    table = release.tables["contrasts"]
+    closed = table["level"].eq("exercise") | table["reference"].eq("exercise")
+    gated = table.assign(gate=table["gate"].mask(closed, "few were measured"))
+    gated.loc[closed, ["estimate", "conf_low", "conf_high"]] = float("nan")
+    shown = Release(release.study, {**release.tables, "contrasts": gated})
+    said = build_context(shown).narrative.dek()[1]
+    assert said.startswith("Of the four types compared with it, ")
+
+
 def test_a_trial_says_had_and_may_fill_four_bars() -> None:
     trial = build_context(report_variants.trial())
     assert trial.narrative.headline() == "Exercise had less pain than usual care by week 12."
