@@ -105,9 +105,10 @@ def _as_text(connection: Any, source: Loaded, column: str) -> str:
         return ""
     (largest,) = connection.execute(
         f"SELECT max({ident(column)}) FILTER (isfinite(CAST({ident(column)} AS DOUBLE))) "
-        f"FROM {source.relation}"
+        # The limits that Parquet keeps of its parts answer this, mostly without reading a number.
+        f"FROM {source.relation} WHERE {ident(column)} >= {SHORTEST}"
     ).fetchone()
-    if largest is None or largest < SHORTEST:
+    if largest is None:
         return ""
     return f"CAST(TRY_CAST({ident(column)} AS HUGEINT) AS VARCHAR)"
 

@@ -37,7 +37,12 @@ def known_instrument(name: str) -> Instrument | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A condition under which a row is at fault, and what to say about it."""
+    """A condition under which a row is at fault, and what to say about it.
+
+    ``reach`` is asked of many rows at a time, those of one instrument where there are instruments:
+    where it does not hold, none of them is at fault. It takes counts and limits of columns alone,
+    which many rules share.
+    """
 
     name: str
     severity: Severity
@@ -45,6 +50,7 @@ class Rule:
     condition: str
     message: str
     remedy: str
+    reach: str = "TRUE"
 
 
 def column_rules(table: Table, supplied: Iterable[str]) -> Iterator[Rule]:
@@ -62,6 +68,18 @@ def _flagged(position: int) -> str:
     return f"(_bad & {bit(position)}) <> 0"
 
 
+def _any_flagged(position: int) -> str:
+    return f"(bit_or(_bad) & {bit(position)}) <> 0"
+
+
+def _any_empty(name: str) -> str:
+    return f"count({ident(name)}) < count(*)"
+
+
+def _any_outside(name: str, low: float | None, high: float | None) -> str:
+    return _beyond(f"min({name})", f"max({name})", low, high)
+
+
 def _type(table: Table, column: Column) -> Iterator[Rule]:
     if column.kind in KIND_WORDS:
         yield Rule(
@@ -71,6 +89,7 @@ def _type(table: Table, column: Column) -> Iterator[Rule]:
             condition=_flagged(table.names.index(column.name)),
             message=f"are not {KIND_WORDS[column.kind]}",
             remedy="Correct the cells, or name the code for missing in the mapping.",
+            reach=_any_flagged(table.names.index(column.name)),
         )
 
 
@@ -85,6 +104,7 @@ def _missing(table: Table, column: Column) -> Iterator[Rule]:
             condition=f"{ident(column.name)} IS NULL AND NOT {_flagged(position)}",
             message="are empty where a value is required",
             remedy="Fill the cells in the export, or leave the rows out.",
+            reach=_any_empty(column.name),
         )
 
 
@@ -99,6 +119,7 @@ def needed_rules(table: Table, columns: Iterable[str]) -> Iterator[Rule]:
                 condition=f"{ident(name)} IS NULL AND NOT {_flagged(table.names.index(name))}",
                 message="are empty where the mapping requires a value",
                 remedy="Fill the cells in the export, or extend the mapping's recode.",
+                reach=_any_empty(name),
             )
 
 
@@ -116,12 +137,17 @@ def orphan_rules(table: Table, column: Column) -> Iterator[Rule]:
         message=f"refer to an id that {parent} does not hold",
         remedy="Export both tables at one time, for the same patients."
         + (f" The rows are kept without what {parent} would say." if kept else ""),
+        reach=_any_flagged(ORPHAN + table.names.index(column.name)),
     )
 
 
 def _outside(name: str, low: float | None, high: float | None) -> str:
-    parts = [f"{name} < {low!r}"] * (low is not None) + [f"{name} > {high!r}"] * (high is not None)
-    return " OR ".join(parts)
+    return _beyond(name, name, low, high)
+
+
+def _beyond(lowest: str, highest: str, low: float | None, high: float | None) -> str:
+    below, above = f"{lowest} < {low!r}", f"{highest} > {high!r}"
+    return " OR ".join([below] * (low is not None) + [above] * (high is not None))
 
 
 def span(low: float | None, high: float | None) -> str:
@@ -142,6 +168,7 @@ def _hard_range(table: Table, column: Column) -> Iterator[Rule]:
         condition=_outside(ident(column.name), column.low, column.high),
         message=f"are outside {span(column.low, column.high)}{unit}",
         remedy="Correct them, convert the unit, or name the code for missing in the mapping.",
+        reach=_any_outside(ident(column.name), column.low, column.high),
     )
 
 
@@ -159,6 +186,7 @@ def _plausible(table: Table, column: Column) -> Iterator[Rule]:
         condition=f"({_outside(ident(column.name), low, high)}) AND {inside}",
         message=f"are outside the plausible {span(low, high)}{unit}",
         remedy="They are kept; look at the rows.",
+        reach=_any_outside(ident(column.name), low, high),
     )
 
 
@@ -185,6 +213,7 @@ def _score_range(known: Instrument) -> Iterator[Rule]:
         message=f"are outside {span(low, high)} for instrument '{known.id}'",
         remedy=f"Were raw sums, percents or another version exported? "
         f"'{known.id}' expects {span(low, high)} {known.unit}.",
+        reach=f"instrument = {literal(known.id)} AND ({_any_outside('score', low, high)})",
     )
 
 
@@ -201,6 +230,7 @@ def _score_plausible(known: Instrument) -> Iterator[Rule]:
         f"AND {inside}",
         message=f"are outside the plausible {span(low, high)} for instrument '{known.id}'",
         remedy=f"They are kept; '{known.id}' is in {known.unit}: was another unit exported?",
+        reach=f"instrument = {literal(known.id)} AND ({_any_outside('score', low, high)})",
     )
 
 
@@ -216,6 +246,7 @@ def answer_rules(instruments: Iterable[Instrument]) -> Iterator[Rule]:
                 condition=f"{here} AND item > {len(known.items)}",
                 message=f"number an item that instrument '{known.id}' does not have",
                 remedy=f"'{known.id}' has {len(known.items)} items, numbered from 1.",
+                reach=f"{here} AND max(item) > {len(known.items)}",
             )
         for (low, high), numbers in _answer_spans(known).items():
             yield Rule(
@@ -226,6 +257,7 @@ def answer_rules(instruments: Iterable[Instrument]) -> Iterator[Rule]:
                 f"AND ({_outside('answer', low, high)})",
                 message=f"are outside {span(low, high)} for items of instrument '{known.id}'",
                 remedy="Were answers coded from 1 instead of 0, or reversed before the export?",
+                reach=f"{here} AND ({_any_outside('answer', low, high)})",
             )
 
 

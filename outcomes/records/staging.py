@@ -34,7 +34,7 @@ def bit(position: int) -> str:
 
 def stage(connection: Any, feeds: Sequence[Feed]) -> dict[str, frozenset[str]]:
     """Write every fed table; returns the columns that the records supply, by table."""
-    build_keys(connection, feeds)
+    rewritten = build_keys(connection, feeds)
     supplied: dict[str, frozenset[str]] = {}
     by_table: dict[str, list[tuple[int, Feed]]] = {}
     for number, feed in enumerate(feeds):
@@ -46,23 +46,26 @@ def stage(connection: Any, feeds: Sequence[Feed]) -> dict[str, frozenset[str]]:
             _typed(TABLES[name], number, feed, columns, _settled(connection, feed))
             for number, feed in fed
         )
-        connection.execute(f"CREATE TABLE rows_{name} AS {_rows(TABLES[name], typed, columns)}")
+        rows = _rows(TABLES[name], typed, columns, rewritten)
+        connection.execute(f"CREATE TABLE rows_{name} AS {rows}")
         connection.execute(f"CREATE VIEW {name} AS {_view(TABLES[name], columns)}")
     for identifier in IDENTIFIERS:
         connection.execute(f"DROP TABLE IF EXISTS given_{identifier}")
     return supplied
 
 
-def build_keys(connection: Any, feeds: Sequence[Feed]) -> None:
+def build_keys(connection: Any, feeds: Sequence[Feed]) -> frozenset[str]:
     """Number the source ids of every kind; ``known`` says that the owning table holds the id.
 
-    ``given_<id>`` holds the ids as they are written, so that blanks are cut and missing codes
-    found once a distinct text and not once a row.
+    Blanks are cut and missing codes found once a distinct text and not once a row. Returns the
+    kinds that hold any of these: there ``given_<id>`` has the ids as they are written. Elsewhere
+    that is how they stand in ``key_<id>``.
     """
+    rewritten = set()
     for identifier in IDENTIFIERS:
         owner = OWNERS[identifier]
         parts = [
-            f"SELECT DISTINCT {_given(feed, identifier)} AS given, "
+            f"SELECT {_given(feed, identifier)} AS given, "
             f"{'TRUE' if feed.table.name == owner else 'FALSE'} AS known "
             f"FROM {feed.relation}{_where(feed)}"
             for feed in feeds
@@ -71,19 +74,32 @@ def build_keys(connection: Any, feeds: Sequence[Feed]) -> None:
         if parts:
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE given_{identifier} AS "
-                f"SELECT given, {cell_text('given')} AS source, bool_or(known) AS known "
-                f"FROM ({' UNION ALL '.join(parts)}) WHERE given IS NOT NULL GROUP BY given"
+                f"SELECT given, bool_or(known) AS known FROM ({' UNION ALL '.join(parts)}) "
+                "WHERE given IS NOT NULL GROUP BY given"
             )
-            connection.execute(
-                f"CREATE TABLE key_{identifier} AS "
-                "SELECT source, row_number() OVER (ORDER BY source) AS id, known FROM ("
-                f"SELECT source, bool_or(known) AS known FROM given_{identifier} "
-                "WHERE source IS NOT NULL GROUP BY source)"
-            )
-            connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE given_{identifier} AS SELECT g.given, k.id, k.known "
-                f"FROM given_{identifier} AS g JOIN key_{identifier} AS k ON g.source = k.source"
-            )
+            rewritten |= {identifier} if _number_ids(connection, identifier) else set()
+    return frozenset(rewritten)
+
+
+def _number_ids(connection: Any, identifier: str) -> bool:
+    """Make ``key_<id>`` from ``given_<id>``; returns whether any id is kept in another form."""
+    given, key = f"given_{identifier}", f"key_{identifier}"
+    numbered = f"CREATE TABLE {key} AS SELECT source, row_number() OVER (ORDER BY source) AS id"
+    (changed,) = connection.execute(
+        f"SELECT count(*) FILTER (given IS DISTINCT FROM {cell_text('given')}) FROM {given}"
+    ).fetchone()
+    if not changed:
+        connection.execute(f"{numbered}, known FROM (SELECT given AS source, known FROM {given})")
+        return False
+    connection.execute(
+        f"{numbered}, known FROM (SELECT {cell_text('given')} AS source, bool_or(known) AS known "
+        f"FROM {given} GROUP BY 1) WHERE source IS NOT NULL"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {given} AS SELECT g.given, k.id, k.known "
+        f"FROM {given} AS g JOIN {key} AS k ON {cell_text('g.given')} = k.source"
+    )
+    return True
 
 
 def _given(feed: Feed, column: str) -> str:
@@ -126,7 +142,7 @@ def _where(feed: Feed) -> str:
     return f" WHERE {feed.where}" if feed.where else ""
 
 
-def _rows(table: Table, typed: str, columns: frozenset[str]) -> str:
+def _rows(table: Table, typed: str, columns: frozenset[str], rewritten: frozenset[str]) -> str:
     """Select the typed rows of all feeds and swap source ids for integers."""
     keys = [
         column.name for column in table.columns if column.kind == "key" and column.name in columns
@@ -139,6 +155,8 @@ def _rows(table: Table, typed: str, columns: frozenset[str]) -> str:
     bad = " + ".join(["s._bad", *_orphan_bits(table, keys)])
     joins = " ".join(
         f"LEFT JOIN given_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.given"
+        if key in rewritten
+        else f"LEFT JOIN key_{key} AS {_alias(key)} ON s.{ident(key)} = {_alias(key)}.source"
         for key in keys
     )
     return (

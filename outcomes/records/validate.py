@@ -72,6 +72,7 @@ def _validate_table(
         known = _known_instruments(distinct.get("instrument", []))
         rules += score_rules(known) if table.name == "assessments" else answer_rules(known)
     rules += _parent_rules(table, supplied, aside)
+    rules = _within_reach(findings, table, supplied, rules)
     _check_columns(findings, table, supplied)
     conditions = _error_conditions(findings, table, rules)
     conditions |= duplicate_conditions(findings, table, supplied)
@@ -127,6 +128,21 @@ def _parent_rules(table: Table, supplied: frozenset[str], aside: Mapping[str, in
     return rules
 
 
+def _within_reach(
+    findings: Findings, table: Table, supplied: frozenset[str], rules: list[Rule]
+) -> list[Rule]:
+    """Leave out the rules that the limits of their columns show to be kept, in one scan."""
+    if not rules:
+        return []
+    asked = ", ".join(f"{rule.reach} AS rule_{k}" for k, rule in enumerate(rules))
+    groups = "GROUP BY instrument" if "instrument" in supplied else ""
+    any_group = ", ".join(f"bool_or(rule_{k})" for k in range(len(rules)))
+    answers = findings.connection.execute(
+        f"SELECT {any_group} FROM (SELECT {asked} FROM rows_{table.name} {groups})"
+    ).fetchone()
+    return [rule for rule, there in zip(rules, answers, strict=True) if there]
+
+
 def _apply(findings: Findings, table: Table, rules: list[Rule]) -> list[Rule]:
     """Count all rules in one scan; place those that were broken."""
     if not rules:
@@ -150,7 +166,10 @@ def _check_columns(findings: Findings, table: Table, supplied: frozenset[str]) -
     """Say which columns hold nothing at all, and which numbers never vary."""
     columns = [column for column in table.columns if column.name in supplied]
     counted = ", ".join(
-        f"count({ident(c.name)}), min({ident(c.name)}), max({ident(c.name)})" for c in columns
+        f"count({ident(c.name)}), min({ident(c.name)}), max({ident(c.name)})"
+        if c.kind == "number"
+        else f"count({ident(c.name)}), NULL, NULL"
+        for c in columns
     )
     row = findings.connection.execute(
         f"SELECT count(*), {counted} FROM rows_{table.name}"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import outcomes
+from outcomes.catalog.instruments import instrument
 from outcomes.core.errors import RecordsError
 from outcomes.records import Records, read_records
+from outcomes.records.rules import column_rules, score_rules
+from outcomes.records.schema import TABLES
+from outcomes.records.sql import literal
 from tests.records_example import EXAMPLE, write_example
 
 pytestmark = pytest.mark.slow
@@ -87,6 +92,43 @@ def test_keys_do_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
         frames = [records.frame(f"FROM key_{key} ORDER BY id") for records in (first, second)]
         pd.testing.assert_frame_equal(*frames)
         assert frames[0]["id"].tolist() == list(range(1, len(frames[0]) + 1))
+
+
+def test_an_id_is_the_same_with_blanks_around_it(tmp_path: Path) -> None:
+    padded = ASSESSED.replace("E1,", "  E1\u00a0,")
+    plain = read_records(write_example(tmp_path / "a"))
+    blanks = read_records(write_example(tmp_path / "b", {"assessments.csv": padded}))
+    for name in ("key_episode_id", "assessments"):
+        order = "ORDER BY ALL"
+        frames = [records.frame(f"FROM {name} {order}") for records in (plain, blanks)]
+        pd.testing.assert_frame_equal(*frames)
+
+
+def test_one_row_at_fault_is_within_reach_of_its_rule() -> None:
+    import duckdb
+
+    declared = TABLES["assessments"]
+    found = [*column_rules(declared, declared.names), *score_rules([instrument("odi")])]
+    days, scores = (None, -9999, 0, 99999), (None, -1.0, 50.0, 101.0)
+    connection = duckdb.connect()
+    for day, score, name, bad in product(days, scores, ("odi", "nprs", None), (0, 1, 2, 8)):
+        cells = f"1 AS episode_id, {literal(day)} AS day, {literal(score)}::DOUBLE AS score"
+        row = f"SELECT {cells}, {literal(name)} AS instrument, NULL AS occasion, {bad} AS _bad"
+        fine = "SELECT 1, 0, 50, 'odi', NULL, 0"
+        for rule in found:
+            rows = f"FROM ({row} UNION ALL {fine})"
+            (broken,) = connection.execute(
+                f"SELECT count(*) {rows} WHERE {rule.condition}"
+            ).fetchone()
+            reached = connection.execute(
+                f"SELECT {rule.reach} {rows} GROUP BY instrument"
+            ).fetchall()
+            assert any(there for (there,) in reached) >= bool(broken), rule
+    assert not any(
+        connection.execute(f"SELECT {rule.reach} FROM ({row}) GROUP BY instrument").fetchone()[0]
+        for rule in found
+        for row in ["SELECT 1 AS episode_id, 0 AS day, 50 AS score, 'odi' AS instrument, 0 AS _bad"]
+    )
 
 
 def test_everything_is_hashed_and_counted(tmp_path: Path) -> None:
