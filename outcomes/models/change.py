@@ -242,14 +242,17 @@ def _fit(
     model = about.spec.model
     grouped = len(moments.layout.groups) > 1
     try:
-        fit = fit_reml(moments, maps, covariance=model.covariance, start=start)
+        fit = fit_reml(
+            moments, maps, covariance=model.covariance, start=start, response=about.outcome
+        )
         return fit, moments, said
     except EstimationError as error:
         if not grouped or model.group_covariance != "auto":
             raise
         one = ungrouped(moments)
         words = f"One covariance matrix for all types: with one a type, {error}"
-        return fit_reml(one, maps, covariance=model.covariance), one, (words,)
+        fit = fit_reml(one, maps, covariance=model.covariance, response=about.outcome)
+        return fit, one, (words,)
 
 
 # -------------------------------------------------------------------------------------- effects

@@ -106,8 +106,10 @@ class Basis:
         return rows
 
 
-def build_basis(moments: Moments, maps: Array) -> Basis:
+def build_basis(moments: Moments, maps: Array, response: str = "the response") -> Basis:
     """Orthogonalise the design ``maps`` (T, p, q) over the subjects of ``moments``.
+
+    Errors call the response by the name of ``response``.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def build_basis(moments: Moments, maps: Array) -> Basis:
             done[:, j], weighed[:, j], squares[j], coefficients[j, j] = column, image, square, 1.0
     if not kept or kept[-1] != columns.shape[1] - 1:
         raise NotEstimable(
-            "The model explains the response exactly, or the response does not vary: there is no "
+            f"The model explains {response} exactly, or {response} does not vary: there is no "
             f"spread left to estimate in {moments.n_observations} seen responses with "
             f"{len(kept)} coefficients. Check the response column, or use fewer terms."
         )

@@ -120,6 +120,7 @@ def fit_reml(
     weight_kind: WeightKind = "precision",
     tolerance: float = 1e-20,
     start: Array | None = None,
+    response: str = "the response",
 ) -> RemlFit:
     """Fit by Newton's method; the cost depends on the number of cells, not of subjects.
 
@@ -137,6 +138,8 @@ def fit_reml(
         On the squared Newton decrement.
     start : (n,) array, optional
         Parameters to start from, such as those of a fit with one clinic more.
+    response : str
+        What errors call the response.
 
     Raises
     ------
@@ -148,9 +151,9 @@ def fit_reml(
     total = moments.total()
     form = structure(covariance, total.layout.n_visits)
     check_identified(total, covariance)
-    basis = build_basis(total, maps)
+    basis = build_basis(total, maps, response)
     cells = Cells(moments=total, basis=basis, method=method, weight_kind=weight_kind)
-    check_spread(cells, covariance)
+    check_spread(cells, covariance, response)
     theta = starting_values(cells, form) if start is None else start
     try:
         found = search(cells, form, theta, tolerance)
@@ -183,7 +186,7 @@ def fit_reml(
     )
 
 
-def check_spread(cells: Cells, covariance: str) -> None:
+def check_spread(cells: Cells, covariance: str, response: str) -> None:
     """Raise where a structure with a variance a visit meets one at which nothing is left to vary.
 
     Raises
@@ -203,9 +206,9 @@ def check_spread(cells: Cells, covariance: str) -> None:
         visits = ", ".join(repr(layout.visits[t]) for t in np.flatnonzero(flat))
         where = f" in group '{label}'" if len(layout.groups) > 1 else ""
         raise NotEstimable(
-            f"The response does not vary at {visits}{where} beyond what the model explains, so "
-            "that there is no variance to estimate. Leave the visit out, use one covariance for "
-            "all groups, or a structure with one variance such as 'cs'."
+            f"{response[:1].upper()}{response[1:]} does not vary at {visits}{where} beyond what "
+            "the model explains, so that there is no variance to estimate. Leave the visit out, "
+            "use one covariance for all groups, or a structure with one variance such as 'cs'."
         )
 
 

@@ -160,6 +160,17 @@ def test_an_unseen_primary_type_ends_the_analysis(data):
         analyse(without(data, "usual_care", "pain", "week_12"))
 
 
+@pytest.mark.parametrize("visits", [["week_12"], ["week_6", "week_12"]])
+def test_an_outcome_that_does_not_vary_is_named(data, visits):
+    flat = data.visit_rows["pain"].mask(data.visit_rows["visit"].isin(visits), 3.0)
+    study = spec(outcomes=({**PAIN, "visits": ["week_6", "week_12"]}, MEDICATION))
+    with pytest.raises(NotEstimable, match=r"(?i)\bpain does not vary"):
+        analyse(replace(data, spec=study, visit_rows=data.visit_rows.assign(pain=flat)))
+    alone = spec(outcomes=({**PAIN, "visits": ["week_12"]}, MEDICATION))
+    with pytest.raises(NotEstimable, match="explains pain exactly"):
+        analyse(replace(data, spec=alone, visit_rows=data.visit_rows.assign(pain=flat)))
+
+
 def test_an_absent_primary_type_is_named(data):
     kept = data.episodes["exposure"].ne("exercise")
     episodes = data.episodes[kept].reset_index(drop=True)
