@@ -10,8 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from outcomes.catalog.instruments import instrument
+from outcomes.study.groups import COLUMN_LABELS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from outcomes.catalog.instruments import Threshold
     from outcomes.study.sections import OutcomeSpec, VisitSpec
     from outcomes.study.spec import StudySpec
 
@@ -36,6 +40,16 @@ _INFERENCE: Final = {
     "between-within": "between-within degrees of freedom",
     "residual": "residual degrees of freedom",
 }
+_SELF_REPORTED: Final = frozenset(
+    {"function", "global_change", "pain", "participation", "psychological", "quality_of_life"}
+)
+"""Groups of instruments that people answer about themselves; others are observed or measured."""
+_CHANGES: Final = {
+    "mcid": "smallest change that one person notices (MCID)",
+    "mdc": "smallest change beyond the error of measurement (MDC)",
+    "scb": "large change for one person (SCB)",
+}
+_BLINDING: Final = "whether people knew their group is not recorded in the study file"
 
 
 class Studied(Protocol):
@@ -62,6 +76,8 @@ def describe_study(dataset: Studied) -> dict[str, Any]:
         JSON values: titles, exposures, visits, outcomes, methods, paragraphs, facts, notes.
     """
     spec = dataset.spec
+    episodes = getattr(dataset, "episodes", None)  # pooled moments have no rows
+    covariates = None if episodes is None else describe_covariates(spec, episodes)
     return {
         "schema": 1,
         "id": spec.id,
@@ -83,7 +99,9 @@ def describe_study(dataset: Studied) -> dict[str, Any]:
         "outcomes": [describe_outcome(outcome) for outcome in spec.outcomes],
         "conf_level": spec.model.conf_level,
         "window_days": dataset.window_days,
-        "methods": _methods(spec),
+        "exposure_source": spec.exposure.source,
+        "covariates": covariates,
+        "methods": _methods(spec, covariates, episodes),
         "paragraphs": _paragraphs(spec),
         "facts": _facts(spec),
         "notes": list(dataset.notes),
@@ -110,6 +128,7 @@ def describe_outcome(outcome: OutcomeSpec) -> dict[str, Any]:
         "worse": worse,
         "margin": outcome.margin,
         "margin_source": outcome.margin_source,
+        "self_reported": known is not None and known.group in _SELF_REPORTED,
         "thresholds": [
             {
                 "value": row.threshold,
@@ -146,12 +165,45 @@ def _visit(visit: VisitSpec) -> dict[str, Any]:
     }
 
 
-def _methods(spec: StudySpec) -> list[dict[str, str]]:
+def describe_covariates(spec: StudySpec, episodes: pd.DataFrame) -> dict[str, list[dict[str, str]]]:
+    """Part the covariates that the study asks for by what the records make of them.
+
+    Returns
+    -------
+    dict
+        ``used`` in every fit, ``absent`` where no episode has a value, ``same`` where all have one
+        and the same; each a list of ``id`` and ``name``.
+    """
+    parted: dict[str, list[dict[str, str]]] = {"used": [], "absent": [], "same": []}
+    for name in spec.model.covariates:
+        column = episodes.get(name)
+        if column is None or not column.notna().any():
+            place = "absent"
+        else:
+            place = "used" if column.nunique(dropna=False) > 1 else "same"
+        plain = name.removesuffix("_id").replace("_", " ")
+        parted[place].append({"id": name, "name": COLUMN_LABELS.get(name, plain).lower()})
+    return parted
+
+
+Covariates = dict[str, list[dict[str, str]]]
+
+
+def _methods(
+    spec: StudySpec, covariates: Covariates | None, episodes: pd.DataFrame | None
+) -> list[dict[str, str]]:
     """The target trial and what the records allow, part by part."""
+    known = episodes is None or (
+        "red_flags" in episodes and bool(episodes["red_flags"].notna().any())
+    )
     rows = (
-        ("Eligibility", "Adults with the complaint and no red flag", _eligibility(spec)),
+        (
+            "Eligibility",
+            "Adults with the complaint and no red flag",
+            _eligibility(spec, screened=known),
+        ),
         ("Strategies", "Start one intervention type", _strategies(spec)),
-        ("Assignment", "Random, open label", _assignment(spec)),
+        ("Assignment", "Random", _assignment(spec, covariates)),
         ("Time zero", "Day of randomisation", _time_zero(spec)),
         ("Follow-up", "Every visit measured", _follow_up(spec)),
         ("Outcomes", "The same", "; ".join(_outcome_words(row) for row in spec.outcomes)),
@@ -165,7 +217,7 @@ def _methods(spec: StudySpec) -> list[dict[str, str]]:
     return [{"part": part, "target": target, "emulation": words} for part, target, words in rows]
 
 
-def _eligibility(spec: StudySpec) -> str:
+def _eligibility(spec: StudySpec, *, screened: bool) -> str:
     population = spec.population
     regions = ", ".join(region.replace("_", " ") for region in population.body_regions)
     parts = [f"Region: {regions or 'every region'}", f"age {population.min_age:g} or more"]
@@ -174,27 +226,46 @@ def _eligibility(spec: StudySpec) -> str:
     if population.chronicity:
         parts.append(f"{' or '.join(population.chronicity)} complaints")
     if population.exclude_red_flags:
-        parts.append("no red flag recorded at intake")
+        none = "red flags not recorded, so that nobody was left out for one"
+        parts.append("no red flag recorded at intake" if screened else none)
     return "; ".join(parts)
 
 
 def _strategies(spec: StudySpec) -> str:
     exposure = spec.exposure
     if exposure.source == "program":
-        return "The program each person was assigned to"
+        return f"The program each person was {_placed(spec)}"
     return (
         f"Type by what filled more than {exposure.share:.0%} of the {_MEASURE[exposure.measure]}"
         f" in the first {spec.time.window_days} days; else the two largest, named together"
     )
 
 
-def _assignment(spec: StudySpec) -> str:
+def _placed(spec: StudySpec) -> str:
+    return "assigned to" if spec.design == "randomised" else "in, as recorded"
+
+
+def _assignment(spec: StudySpec, covariates: Covariates | None) -> str:
     if spec.design == "randomised":
-        return "As randomised"
-    listed = ", ".join(name.removesuffix("_id").replace("_", " ") for name in spec.model.covariates)
-    if not listed:
-        return "As if random given the baseline score"
-    return f"As if random given the baseline score and, where recorded: {listed}"
+        return f"As randomised; {_BLINDING}. {_given(spec, covariates, 'Adjusted for')}"
+    return _given(spec, covariates, "As if random given")
+
+
+def _given(spec: StudySpec, covariates: Covariates | None, verb: str) -> str:
+    """Say what the fits hold beside the baseline score, and apart what they could not hold."""
+    first = f"{verb} the baseline score"
+    if covariates is None:  # only the sites know which columns they have
+        asked = ", ".join(n.removesuffix("_id").replace("_", " ") for n in spec.model.covariates)
+        return f"{first} and, where recorded: {asked}" if asked else first
+    used, absent, same = (
+        ", ".join(row["name"] for row in covariates[part]) for part in ("used", "absent", "same")
+    )
+    said = [f"{first}{' and: ' if used else ''}{used}"]
+    if absent:
+        said.append(f"Asked for but not recorded: {absent}")
+    if same:
+        said.append(f"Asked for but the same for everyone: {same}")
+    return ". ".join(said)
 
 
 def _time_zero(spec: StudySpec) -> str:
@@ -253,7 +324,8 @@ def _paragraphs(spec: StudySpec) -> dict[str, str]:
     )
     unmeasured = (
         "Assignment was random, so groups differ by chance alone at the start; they may still"
-        " differ in who stayed."
+        " differ in who stayed. What people report of themselves can be moved by what they expect"
+        f" where they know their group; {_BLINDING}."
         if randomised
         else "No unmeasured reason for the choice of type also bears on the outcome. Motivation,"
         " for example, would break this. People may also stop answering once they are well, or when"
@@ -292,7 +364,7 @@ def _facts(spec: StudySpec) -> list[dict[str, str]]:
         )
         facts += [
             {
-                "fact": f"{known.label}: {row.kind} {row.value:g} {row.unit}, {row.population}",
+                "fact": f"{known.label}: {_change(row)}",
                 "source": row.source,
                 "confidence": row.confidence,
                 "review": "reviewed" if row.review.done else "not reviewed by a clinician",
@@ -301,6 +373,11 @@ def _facts(spec: StudySpec) -> list[dict[str, str]]:
             if row.is_change and row.source in {rule.source for rule in outcome.responders}
         ]
     return facts
+
+
+def _change(row: Threshold) -> str:
+    size = f"{row.value:g} {row.unit.replace('percent', '%')}"
+    return f"{_CHANGES[row.kind]}, {size}; {row.population}"
 
 
 def _factor_fact(factors: str) -> dict[str, str]:
