@@ -133,10 +133,11 @@ def _home(opened: Analysed, found: Description) -> None:
         weeks = np.where(logs["weeks"] > 0, logs["weeks"], np.nan)
         label = "Weeks with an entry"
         found.add(HOME, "home_weeks", label, weeks, statistic="median", unit="weeks")
-    equipment = 1 << list(COMPONENT_GROUPS).index("Equipment")
-    given = _delivered_bits(opened) & equipment > 0
-    label = "Supportive equipment provided or advised"
-    found.add(HOME, "equipment", label, flag(given, opened.everyone))
+    if opened.needs("Supportive equipment", "components"):
+        equipment = 1 << list(COMPONENT_GROUPS).index("Equipment")
+        given = _delivered_bits(opened) & equipment > 0
+        label = "Supportive equipment provided or advised"
+        found.add(HOME, "equipment", label, flag(given, opened.everyone))
     if has_events(opened, "Workstation changed", "workstation_change"):
         changed = opened.per_episode(FIRST_CHANGE)["day"]
         label = "Workstation changed"
