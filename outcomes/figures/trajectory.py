@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 HEIGHT = 176
 SHORT = 3
 """Characters of a count that fit between two visits a few days apart."""
-WEEK_ROOM, PAPER_ROOM = 24, 32
-"""Percent of a small axis that the words of the chosen week need, on a screen and on paper."""
 GHOSTS = 7
 """Types up to which the others are drawn behind a panel."""
 
@@ -107,7 +105,7 @@ def panel_picture(course: Course, exposure: str, reference: str, name: str) -> s
     """Paint one type with the comparator dashed, on the shapes defined under ``name``."""
     looks, pair = course.looks, (reference, exposure)
     lines = "".join(drawn_line(looks[e], course.points(e)) for e in pair)
-    marks = "".join(drawn_marks(looks[e], _after_start(course, e), HEIGHT) for e in pair)
+    marks = "".join(drawn_marks(looks[e], after_start(course, e), HEIGHT) for e in pair)
     body = placed(f"frame-{name}") + placed(f"ghosts-{name}")
     body += (
         line_layer(lines, HEIGHT)
@@ -124,14 +122,14 @@ def together_picture(course: Course, followed: str, name: str) -> str:
         drawn_line(look, course.points(e), shaded=False) for e, look in course.looks.items()
     )
     marks = "".join(
-        drawn_marks(look, _after_start(course, e), HEIGHT, LARGE if e == followed else SMALL)
+        drawn_marks(look, after_start(course, e), HEIGHT, LARGE if e == followed else SMALL)
         for e, look in course.looks.items()
     )
     body = placed(f"frame-{name}") + line_layer(lines, HEIGHT) + marks + _end_labels(course)
     return picture(body, HEIGHT + 54, css="pan tog")
 
 
-def _after_start(course: Course, exposure: str) -> list[Point]:
+def after_start(course: Course, exposure: str) -> list[Point]:
     """Leave out the mark of the start, which all lines share."""
     points = course.points(exposure)
     return points[1:] if points and course.timeline.labels[0] == "baseline" else points
@@ -182,7 +180,7 @@ def _n_rows(course: Course, pair: Sequence[str]) -> str:
 
     A long first number steps aside for the second, which may be only days later.
     """
-    parts = [text("-19", HEIGHT + 35, "n", css="q sm", anchor="end")]
+    parts = [text("-23", HEIGHT + 35, "n", css="q sm", anchor="end")]
     for row, exposure in enumerate(pair):
         for k, value in enumerate(course.lines.get(exposure, ())):
             tight = " tight" if course.timeline.tight(k) else ""
@@ -203,14 +201,15 @@ def _end_labels(course: Course) -> str:
     ]
     places = spread([y for y, _ in sorted(ends)], 13.5, 8, HEIGHT + 4)
     words = (
-        f'<text x="10" y="{y:g}" class="sm kt{course.looks[e].slot}">{_safe(course.looks[e].short)}'
+        f'<text x="10" y="{y:g}" class="sm kt{course.looks[e].slot}">{safe(course.looks[e].short)}'
         "</text>"
         for y, (_, e) in zip(places, sorted(ends), strict=True)
     )
     return f'<svg x="100%" overflow="visible">{"".join(words)}</svg>'
 
 
-def _safe(words: str) -> str:
+def safe(words: str) -> str:
+    """Escape words for a picture."""
     from html import escape
 
     return escape(words)
@@ -225,61 +224,6 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
         limit = high if k == len(out) - 1 else out[k + 1] - gap
         out[k] = min(out[k], limit)
     return [round(y, 1) for y in out]
-
-
-def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> str:
-    """Paint a small trajectory of two types for a card."""
-    height = 88
-    pair = {e: course.lines[e] for e in (reference, exposure)}
-    small = Course(timeline=course.timeline, lines=pair, looks=course.looks)
-    lines = "".join(drawn_line(course.looks[e], small.points(e)) for e in pair)
-    marks = "".join(drawn_marks(course.looks[e], _after_start(small, e), height) for e in pair)
-    line = course.timeline
-    parts = [f'<line class="axl" x1="0" x2="100%" y1="{height + 4}" y2="{height + 4}"/>']
-    for k, (label, words) in enumerate(zip(line.labels, line.ticks, strict=True)):
-        chosen = label == visit
-        if not chosen and (line.tight(k) or k in _beside(line, visit, WEEK_ROOM)):
-            continue
-        tight = "" if chosen or k not in _beside(line, visit, PAPER_ROOM) else " tight"
-        side = "start" if k == 0 else "end" if not line.joined[k] else "middle"
-        css = "b sm" if chosen else f"q sm{tight}"
-        said = f"week {words}" if chosen and words.isdigit() else words
-        parts.append(text(f"{line.percent(k):g}%", height + 19, said, css=css, anchor=side))
-        if chosen:
-            x = f"{line.percent(k):g}%"
-            parts.append(f'<line class="stop" x1="{x}" x2="{x}" y1="0" y2="{height + 4}"/>')
-    names = _mini_ends(small, pair, height)
-    return picture(
-        "".join(parts) + line_layer(lines, height) + marks + names, height + 24, css="min"
-    )
-
-
-def _beside(line: Timeline, visit: str, room: float) -> list[int]:
-    """Places next to the chosen visit that are too near for its longer label."""
-    if visit not in line.labels:
-        return []
-    at = line.percent(line.labels.index(visit))
-    return [k for k in range(len(line.labels)) if 0 < abs(line.percent(k) - at) < room]
-
-
-def _mini_ends(course: Course, pair: Mapping[str, Sequence[Value]], height: float) -> str:
-    """Write the last means and their names at the ends of a small trajectory."""
-    ends = []
-    for exposure, values in pair.items():
-        shown = [v for v in values if v.shown]
-        points = course.points(exposure)
-        if shown and points and shown[-1].estimate is not None:
-            y = points[-1].y * height / 100 + 4
-            ends.append(
-                (y, f"{number(shown[-1].estimate)} {course.looks[exposure].short}", exposure)
-            )
-    ends.sort()
-    places = spread([y for y, _, _ in ends], 15, 10, height + 2)
-    words = "".join(
-        f'<text x="9" y="{y:g}" class="sm kt{course.looks[e].slot}">{_safe(w)}</text>'
-        for y, (_, w, e) in zip(places, ends, strict=True)
-    )
-    return f'<svg x="100%" overflow="visible">{words}</svg>'
 
 
 # ---------------------------------------------------------------------------------------- Plotly
@@ -365,7 +309,6 @@ __all__ = [
     "Value",
     "band_path",
     "line_traces",
-    "mini_picture",
     "panel_picture",
     "panel_shapes",
     "spread",

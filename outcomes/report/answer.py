@@ -9,8 +9,8 @@ from typing import Final
 from markupsafe import Markup
 
 from outcomes.figures.forest import ForestRow, build_scale, strip_pictures
+from outcomes.figures.mini import mini_picture
 from outcomes.figures.svg import Estimate, Scale, axis_picture, backdrop, bars, definitions
-from outcomes.figures.trajectory import mini_picture
 from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Context
 from outcomes.report.courses import outcome_course
@@ -47,6 +47,8 @@ class Card:
     strip: tuple[StripRow, ...]
     axis: Markup
     visit: str
+    numbered: bool
+    elsewhere: str
     shapes: Markup
 
 
@@ -73,17 +75,25 @@ def _card(context: Context, contrast: Contrast) -> Card:
         bars=Markup(bars(contrast.verdict.bars)),
         low=number(row.low, places),
         high=number(row.high, places),
-        word=contrast.verdict.word,
+        word=_word(contrast),
         reason=context.narrative.reason(contrast),
         mini=Markup(mini),
         end=round(LETTER * (max(len(name) for name in names) + len("99.9 ")) + 12),
         strip=_strip(context, contrast, rows, scale),
         axis=Markup(axis_picture(scale, end=f"{outcome.better} →")),
         visit=study.visits[contrast.visit].phrase,
+        numbered=len(study.visits) > 1 and study.visits[contrast.visit].day is not None,
+        elsewhere=context.narrative.elsewhere(contrast) if contrast.verdict.shown else "",
         shapes=Markup(
             definitions([backdrop(f"strip-{outcome.id}", scale, half_width=outcome.margin)])
         ),
     )
+
+
+def _word(contrast: Contrast) -> str:
+    """Return the verdict in words; a single check is named, for the bars rest on it."""
+    verdict = contrast.verdict
+    return f"{verdict.word}: {verdict.alone}" if verdict.alone else verdict.word
 
 
 def forest_rows(context: Context, outcome: str, reference: str, visit: str) -> list[ForestRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,15 @@ from outcomes.figures.svg import SMALL, Estimate, Scale, row_picture
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, value_cell
 from outcomes.report.study import unit_words
-from outcomes.results.wording import capitalised, count, decimals_of, interval, percent
+from outcomes.results.wording import (
+    capitalised,
+    count,
+    decimals_of,
+    in_sentence,
+    interval,
+    listed,
+    percent,
+)
 
 MOST = 12
 OTHER = "other"
@@ -24,21 +33,25 @@ NOTHING = "None recorded"
 class CoDelivery:
     """The picture of combinations, the names beside it, and the same as bars for a phone.
 
-    Rarer combinations are counted in ``rest`` and not drawn: a bar that pools hundreds of them
-    would dwarf every one that is named.
+    Rarer combinations are pooled in ``others``, counted in words and tables and not drawn: a bar
+    that pools hundreds of them would dwarf every one that is named. Their kinds are counted only
+    where each stands in the released table by itself.
     """
 
     picture: Markup
     names: tuple[str, ...]
     rows: tuple[tuple[str, str, float], ...]
-    rest: str
+    others: tuple[tuple[str, str], ...]
+    share: str
     hidden: bool
 
     @property
     def sub(self) -> str:
         """What is drawn, and how much is not."""
         named = "Each column is one exact combination; joined dots show what is in it."
-        return f"{named} The number on the bar counts episodes.{self.rest}"
+        said = f"{named} The number on the bar counts episodes."
+        rest = listed([f"{in_sentence(name)}: {n} episodes" for name, n in self.others])
+        return f"{said} Drawn: {self.share} of those counted; not drawn: {rest}." if rest else said
 
 
 def build_codelivery(context: Context) -> CoDelivery | None:
@@ -49,16 +62,25 @@ def build_codelivery(context: Context) -> CoDelivery | None:
     kept = named[:MOST]
     if not any(c.parts for c in kept):
         return None
-    pooled = sum(c.n for c in shown if c.pooled) + sum(c.n for c in named[MOST:])
-    rest = f" Another {count(pooled)} episodes had rarer combinations, not drawn." if pooled else ""
     tallest = max(c.n for c in kept)
+    drawn = sum(c.n for c in kept) / sum(c.n for c in shown)
     return CoDelivery(
         picture=Markup(codelivery_picture(kept)),
         names=tuple(component_order(kept)),
         rows=tuple((c.name, count(c.n), round(100 * c.n / tallest, 1)) for c in kept),
-        rest=rest,
+        others=tuple(_others(named[MOST:], [c for c in shown if c.pooled])),
+        share=percent(drawn),
         hidden=bool(table["suppressed"].any()),
     )
+
+
+def _others(tail: list[Combination], pooled: list[Combination]) -> Iterator[tuple[str, str]]:
+    """Yield what is not drawn: kinds that are released one by one, and those pooled before."""
+    if tail:
+        kinds = "kind" if len(tail) == 1 else "kinds"
+        yield f"Other combinations ({len(tail)} {kinds})", count(sum(c.n for c in tail))
+    if pooled:
+        yield "Rare combinations, pooled for privacy", count(sum(c.n for c in pooled))
 
 
 def _combination(row: dict[Any, Any]) -> Combination:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from markupsafe import Markup
 
 from outcomes.figures.svg import Estimate, Scale, axis_picture, ends_picture, row_picture
-from outcomes.report.comparisons import UNADJUSTED, Contrast, Row, _rows, as_number
+from outcomes.report.analyses import analysis_name
+from outcomes.report.comparisons import PRIMARY, UNADJUSTED, Contrast, Row, _rows, as_number
 from outcomes.report.context import Context
 from outcomes.report.effects import forest_scale
 from outcomes.results.wording import (
@@ -20,15 +20,6 @@ from outcomes.results.wording import (
     number,
     percent,
 )
-
-NAMES: Final[dict[str, tuple[str, str]]] = {
-    "primary": ("Main analysis", "Mixed model, missing at random"),
-    "complete_cases": ("Complete cases", "Only those seen at every visit"),
-    "observed_only": ("Observed values only", "Nobody's unseen values are filled in"),
-    "delta": ("Missing not at random", "Unseen values taken to be worse"),
-    "no_clinic": ("Clinics not held fixed", "Comparison across clinics, too"),
-    "unadjusted": ("No adjustment", "Plain group means: not a result"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +44,7 @@ class Checks:
     what: str
     n_words: str
     lines: tuple[CheckLine, ...]
+    unmade: tuple[str, ...]
     axis: Markup
     ends: Markup
     contrast: Contrast
@@ -64,16 +56,17 @@ def build_checks(context: Context) -> Checks:
     contrast = context.comparisons.get(study.primary_outcome, study.primary_exposure)
     scale = forest_scale(context, study.primary_outcome)
     lines = check_lines(context, contrast, scale)
-    n = sum(not line.plain for line in lines)
+    made = [line.row.low is not None or not contrast.verdict.shown for line in lines]
+    n = sum(there and not line.plain for there, line in zip(made, lines, strict=True))
     about = contrast.outcome
     return Checks(
         what=comparison_words(context, contrast),
         n_words=f"{counted(n)} {'analysis' if n == 1 else 'analyses'}",
         ends=Markup(ends_picture(scale, about.worse, about.better)),
         title=checks_title(contrast),
-        lead="The same question asked in other ways. "
-        "A result that needs one particular way of doing the sums is called tentative.",
+        lead=_lead(contrast),
         lines=tuple(lines),
+        unmade=tuple(unmade_words(context, about.id)),
         axis=Markup(axis_picture(scale)),
         contrast=contrast,
     )
@@ -99,13 +92,30 @@ def checks_title(contrast: Contrast) -> str:
         return "The main result is not shown, so there is nothing to check"
     if verdict.code == "uncertain":
         return "The main result is uncertain, and no check can make it less so"
+    unmade = f"; {counted(verdict.n_unmade)} could not be made" if verdict.n_unmade else ""
     if not verdict.n_checks or verdict.n_checks < 2:
-        return "The main result was analysed in one way only"
+        return f"The main result was analysed in one way only{unmade}"
     if verdict.agree == verdict.n_checks:
-        every = "both" if verdict.n_checks == 2 else f"all {counted(verdict.n_checks)}"
-        return f"The main result stands in {every} analyses"
+        every = f"all {counted(verdict.n_checks)} analyses"
+        where = "the only other analysis" if verdict.n_checks == 2 else every
+        return f"The main result stands in {where}{unmade}"
     agree = capitalised(counted(verdict.agree or 0))
-    return f"{agree} of {counted(verdict.n_checks)} analyses agree on the main result"
+    return f"{agree} of {counted(verdict.n_checks)} analyses agree on the main result{unmade}"
+
+
+def _lead(contrast: Contrast) -> str:
+    """Say what a check is, and on how little the word rests where there is one only."""
+    asked = "The same question asked in other ways."
+    if contrast.verdict.alone:
+        return f"{asked} Here there is one other way: {contrast.verdict.alone}. It tests no more."
+    return f"{asked} A result that needs one particular way of doing the sums is called tentative."
+
+
+def unmade_words(context: Context, outcome: str) -> Iterator[str]:
+    """Yield the analyses of an outcome that could not be made, each with its reason."""
+    for found in context.comparisons.unmade.get(outcome, []):
+        name, differs = analysis_name(found.analysis)
+        yield f"{name} ({in_sentence(differs)}): {in_sentence(found.why)}."
 
 
 def check_lines(context: Context, contrast: Contrast, scale: Scale) -> list[CheckLine]:
@@ -116,7 +126,7 @@ def check_lines(context: Context, contrast: Contrast, scale: Scale) -> list[Chec
     lines = []
     for row in rows:
         main = row is contrast.row
-        label, sub = analysis_name(row, main=main)
+        label, sub = analysis_name(PRIMARY if main else row.analysis, row.method)
         at = None
         if row.estimate is not None and row.low is not None and row.high is not None:
             at = Estimate(estimate=row.estimate, low=row.low, high=row.high)
@@ -162,18 +172,6 @@ def _marked(row: Row) -> Row:
         analysis=UNADJUSTED,
         method=UNADJUSTED,
     )
-
-
-def analysis_name(row: Row, *, main: bool) -> tuple[str, str]:
-    """Return the name of an analysis, and what differs in it."""
-    if main:
-        return NAMES["primary"]
-    if row.analysis in NAMES:
-        return NAMES[row.analysis]
-    if row.analysis.startswith("window_"):
-        days = row.analysis.removeprefix("window_").removesuffix("_days")
-        return f"Exposure window of {days} days", "Type fixed at another time"
-    return capitalised(row.analysis.replace("_", " ")), row.method.replace("_", " ")
 
 
 # ------------------------------------------------------------------------------------------ gate

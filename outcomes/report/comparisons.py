@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from outcomes.report.analyses import Unmade, unmade_analyses, what_differs
 from outcomes.report.study import Outcome, Study
 from outcomes.results.wording import (
     Comparison,
-    Limits,
     Verdict,
     amount,
     estimate_text,
@@ -133,6 +133,7 @@ class Comparisons:
     planned: dict[tuple[str, str], bool]
     observed: dict[tuple[str, str, str], float | None]
     reasons: dict[tuple[str, str, str], str]
+    unmade: dict[str, list[Unmade]] = field(default_factory=dict)
     made: dict[Key, Contrast] = field(default_factory=dict)
 
     def get(self, outcome: str, exposure: str, reference: str = "", visit: str = "") -> Contrast:
@@ -149,6 +150,7 @@ class Comparisons:
         outcome, exposure, reference, visit = key
         row = self._row(key)
         words = self.study.outcomes[outcome]
+        checks = [check for check in self.checks_of(key) if check.method != UNADJUSTED]
         verdict = judge(
             Comparison(
                 low=row.low,
@@ -156,7 +158,9 @@ class Comparisons:
                 margin=words.margin,
                 planned=self.planned.get((outcome, visit), True),
                 reason=row.reason,
-                checks=self.check_limits(key),
+                checks=tuple((check.low, check.high) for check in checks),
+                names=tuple(what_differs(check.analysis, check.method) for check in checks),
+                n_unmade=len(self.unmade.get(outcome, [])),
                 randomised=self.study.randomised,
             )
         )
@@ -195,10 +199,6 @@ class Comparisons:
             return found
         return [row.turned() for row in self.checks.get((outcome, reference, exposure, visit), [])]
 
-    def check_limits(self, key: Key) -> tuple[Limits, ...]:
-        """Return the limits of the other analyses that count as checks."""
-        return tuple((row.low, row.high) for row in self.checks_of(key) if row.method != UNADJUSTED)
-
 
 def build_comparisons(study: Study, release: Release) -> Comparisons:
     """Read contrasts, checks, gates and counts of a release.
@@ -216,6 +216,9 @@ def build_comparisons(study: Study, release: Release) -> Comparisons:
     checks: dict[Key, list[Row]] = {}
     for key, row in _rows(release.table("sensitivity"), hidden):
         checks.setdefault(key, []).append(row)
+    unmade: dict[str, list[Unmade]] = {}
+    for analysis in unmade_analyses(study):
+        unmade.setdefault(analysis.outcome, []).append(analysis)
     contrasts = release.table("contrasts")
     planned, observed = _counts(release.table("completeness"))
     return Comparisons(
@@ -225,6 +228,7 @@ def build_comparisons(study: Study, release: Release) -> Comparisons:
         planned=planned,
         observed=observed,
         reasons=_reasons(release.table("gate")),
+        unmade=unmade,
     )
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from markupsafe import Markup, escape
+
+from outcomes.report.analyses import analysis_name, read_unmade
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import Context
 from outcomes.report.people import n_analysed
 from outcomes.report.study import Study, unit_words
 from outcomes.results.wording import capitalised, count, in_sentence, listed, percent
 
+REVIEWED: Final = "reviewed"
 _TITLES: Final = {
     "estimand": "What is estimated",
     "model": "How it is estimated",
@@ -34,10 +38,7 @@ def flow_lead(context: Context) -> str:
 
 def care_lead(context: Context) -> str:
     """Say what names a type, and how many had more than one kind of component."""
-    days = context.study.raw.get("window_days")
-    named = f"A type is named by what filled most of the first {days} days." if days else ""
-    if not days:
-        named = "A type is named by what each person was assigned to."
+    named = _named_by(context.study)
     table = context.release.table("combinations")
     known = table[table["n_episodes"].notna() & table["combination"].ne("other")]
     some = known[known["size"].gt(0)]
@@ -46,9 +47,19 @@ def care_lead(context: Context) -> str:
         return named
     several = float(some.loc[some["size"].gt(1), "n_episodes"].sum()) / total
     return (
-        f"{named} Of the episodes whose combination is shown, {percent(several)} had more than"
-        " one kind of component."
+        f"{named} Of the {count(total)} episodes with any component and a combination that many"
+        f" share, {percent(several)} had more than one kind of component."
     )
+
+
+def _named_by(study: Study) -> str:
+    """Say from what a type has its name."""
+    days = study.raw.get("window_days")
+    if study.raw.get("exposure_source") != "program" and days:
+        return f"A type is named by what filled most of the first {days} days."
+    if study.randomised:
+        return "A type is what each person was assigned to, whatever was then delivered."
+    return "A type is the program that each person was in, whatever was delivered in it."
 
 
 def paragraphs(study: Study) -> list[tuple[str, str]]:
@@ -57,24 +68,55 @@ def paragraphs(study: Study) -> list[tuple[str, str]]:
     return [(_TITLES.get(k, capitalised(k.replace("_", " "))), text) for k, text in raw.items()]
 
 
-def data_notes(study: Study) -> list[str]:
-    """Return what is to be known about the records."""
-    return [_named(study, note) for about, note in _notes(study) if not about]
+def data_notes(study: Study) -> list[Markup]:
+    """Return what is to be known about the records, with the records' own names as code."""
+    return [with_codes(_named(study, note)) for about, note in _notes(study) if not about]
 
 
-def analysis_notes(study: Study) -> list[str]:
+def analysis_notes(study: Study) -> list[Markup]:
     """Return what is to be known about the analyses; what holds for several is said once."""
     found: dict[str, list[str]] = {}
     for about, note in _notes(study):
         if about:
             found.setdefault(_named(study, note), []).append(study.outcomes[about].name)
-    return [f"{listed(names)}: {in_sentence(note)}" for note, names in found.items()]
+    return [with_codes(f"{listed(names)}: {in_sentence(note)}") for note, names in found.items()]
+
+
+_QUOTED: Final = re.compile(r"'([\w<>.+/-]+)'")
+"""A name of the records or of a file, as messages quote it: ``'episodes.red_flags'``."""
+
+
+def with_codes(text: str) -> Markup:
+    """Return a text with the names that it quotes as code instead of in quotation marks."""
+    parts = _QUOTED.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def facts_words(study: Study) -> str:
+    """Say of how many facts the source was read, and how many a clinician has reviewed."""
+    facts = study.raw.get("facts") or []
+    if not facts:
+        return ""
+    n, read = len(facts), sum(fact.get("confidence") == "verified" for fact in facts)
+    reviewed = sum(fact.get("review") == REVIEWED for fact in facts)
+    memory = f", {n - read} from memory" if read < n else ""
+    by = f"{reviewed} of {n}" if reviewed else "none"
+    return f"{read} of {n} checked against the source{memory}; {by} reviewed by a clinician"
 
 
 def _notes(study: Study) -> list[tuple[str, str]]:
     """Return each note with the outcome that it begins with, if any."""
     split = []
     for note in study.raw.get("notes") or []:
+        unmade = read_unmade(study, str(note))
+        if unmade is not None:
+            name = in_sentence(analysis_name(unmade.analysis)[0])
+            said = f"the check {name} could not be made: {unmade.why}."
+            split.append((unmade.outcome, said))
+            continue
         head, _, rest = str(note).partition(": ")
         split.append((head, rest) if head in study.outcomes else ("", str(note)))
     return split
@@ -88,13 +130,13 @@ def _named(study: Study, note: str) -> str:
     return re.sub(r"\bpercent(age)? points\b", unit_words("percent points"), said)
 
 
-def left_out(study: Study) -> list[tuple[str, str]]:
+def left_out(study: Study) -> list[tuple[str, Markup]]:
     """Return what the records do not hold and why, what has the same reason together."""
     found: dict[str, list[str]] = {}
     for row in study.raw.get("left_out") or []:
         found.setdefault(str(row["why"]), []).append(str(row["what"]))
     return [
-        (capitalised(listed([in_sentence(what) for what in names])), why)
+        (capitalised(listed([in_sentence(what) for what in names])), with_codes(why))
         for why, names in found.items()
     ]
 
@@ -158,7 +200,13 @@ def cannot_say(context: Context) -> list[str]:
         " and badly.",
     ]
     unseen = _unseen(context)
-    return [*said, unseen] if unseen else said
+    said += [unseen] if unseen else []
+    if study.randomised and study.self_reported:
+        said.append(
+            "How much is expectation. Outcomes that people report of themselves can be moved by it"
+            " where they know their group; this study's file does not record blinding."
+        )
+    return said
 
 
 def _unseen(context: Context) -> str:

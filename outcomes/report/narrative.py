@@ -18,6 +18,7 @@ from outcomes.results.wording import (
     capitalised,
     count,
     counted,
+    finding,
     in_sentence,
     listed,
     number,
@@ -25,6 +26,8 @@ from outcomes.results.wording import (
 )
 
 _COMPARATIVES = frozenset({"a", "an", "less", "more", "lower", "higher", "fewer", "better"})
+MOST_ELSEWHERE = 2
+"""Findings of other visits that the answer says in full; with more it points to the cards."""
 HEADLINE_ROLES = ("pain", "mobility", "medication")
 
 
@@ -107,7 +110,8 @@ class Narrative:
 
     def dek(self) -> list[str]:
         """Return the sentences under the headline."""
-        return [s for s in (self._everyone(), *self._counts(), self._caution()) if s]
+        said = (self._everyone(), *self._counts(), *self._elsewhere(), *self._caution())
+        return [s for s in said if s]
 
     def _everyone(self) -> str:
         outcome = self.study.outcomes[self.study.primary_outcome]
@@ -154,10 +158,74 @@ class Narrative:
             said.append(f"{capitalised(_counted_with(found, self.verb))}.")
         return said
 
-    def _caution(self) -> str:
-        if self.study.randomised:
-            return "Chance assigned the groups. Who stayed to be measured may still differ."
-        return "These are associations in routine care, not proof that a therapy was the cause."
+    def _caution(self) -> list[str]:
+        if not self.study.randomised:
+            return [
+                "These are associations in routine care, not proof that a therapy was the cause."
+            ]
+        said = ["Chance assigned the groups. Who stayed to be measured may still differ."]
+        if self.study.self_reported:
+            said.append(
+                "People rated themselves: if they knew their group, what they expected may have"
+                " moved their answers."
+            )
+        return said
+
+    # ---------------------------------------------------------------- beyond the main visit
+    def elsewhere(self, contrast: Contrast) -> str:
+        """Return what the other visits show of a comparison, visits that show the same together."""
+        found: dict[str, list[str]] = {}
+        for other in self._others(contrast):
+            same = _kind(other) == _kind(contrast)
+            words = "the same finding" if same else in_sentence(other.finding)
+            found.setdefault(words, []).append(self.study.visits[other.visit].phrase)
+        said = "; ".join(f"{listed(visits)}: {words}" for words, visits in found.items())
+        return capitalised(said)
+
+    def _others(self, contrast: Contrast) -> list[Contrast]:
+        return [
+            self.comparisons.get(contrast.outcome.id, contrast.exposure, visit=visit)
+            for visit in self.study.visits
+            if visit != contrast.visit
+        ]
+
+    def _elsewhere(self) -> list[str]:
+        """Say of which visit the headline speaks, and what differs at the others."""
+        main = self.study.visits[self.study.primary_visit]
+        contrasts = self.headline_contrasts()
+        others = [other for c in contrasts for other in self._others(c) if other.verdict.shown]
+        if not others or not any(c.verdict.shown for c in contrasts):
+            return []
+        apart = {
+            c.outcome.id: [o for o in self._others(c) if o.verdict.shown and _kind(o) != _kind(c)]
+            for c in contrasts
+            if c.verdict.shown
+        }
+        fixed = f"All this is {main.at}, the visit fixed in advance"
+        differing = {outcome: found for outcome, found in apart.items() if found}
+        if not differing:
+            return [f"{fixed}; the other visits shown say the same."]
+        kinds = {(outcome, _kind(o)): o for outcome, found in differing.items() for o in found}
+        if len(kinds) > MOST_ELSEWHERE:
+            about = listed([noun(self.study.outcomes[outcome]) for outcome in differing])
+            return [f"{fixed}; other visits say something else on {about}, as the cards show."]
+        return [f"{fixed}.", *(self._at_visits(differing[o], kind) for o, kind in kinds)]
+
+    def _at_visits(self, found: Sequence[Contrast], kind: tuple[Code, bool]) -> str:
+        """Return what one outcome shows at the visits with one finding."""
+        here = [c for c in found if _kind(c) == kind]
+        visits = [self.study.visits[c.visit] for c in here]
+        plain = all(visit.at == f"at {visit.phrase}" for visit in visits)
+        names = [visit.phrase if plain else visit.at for visit in visits]
+        when = capitalised(f"at {listed(names)}" if plain else listed(names))
+        about, code = here[0].outcome, kind[0]
+        if code == "same":
+            return f"{when} there was little or no difference in {noun(about)}."
+        if code == "uncertain":
+            return f"{when} the records cannot tell on {noun(about)}."
+        words = finding(here[0].verdict, about.words, "").removesuffix(" than ")
+        exposure = self.study.phrase(self.study.primary_exposure)
+        return f"{when} {exposure} {self.verb} {named(about, in_sentence(words))}."
 
     def meta(self, n_episodes: float | None) -> str:
         """Return the line about size, follow-up and the declared comparison."""
@@ -269,11 +337,16 @@ class Narrative:
             return "No smallest difference worth having was declared."
         size = number(outcome.margin, outcome.words.decimals)
         unit = unit_after(outcome.margin, outcome.unit, outcome.words.decimals)
-        why = f" {capitalised(outcome.margin_source)}." if outcome.margin_source else ""
+        why = f": {in_sentence(outcome.margin_source)}" if outcome.margin_source else ""
         return (
             f"Shaded: differences of less than {size} {unit} either way, set beforehand as too"
-            f" small to matter.{why}"
+            f" small to matter{why}."
         )
+
+
+def _kind(contrast: Contrast) -> tuple[Code, bool]:
+    """What a comparison found, as far as its heading says it."""
+    return contrast.verdict.code, contrast.verdict.small
 
 
 def _shared_part(gains: Sequence[float]) -> str:

@@ -37,12 +37,20 @@ from outcomes.report.leads import (
     cannot_say,
     care_lead,
     data_notes,
+    facts_words,
     flow_lead,
     left_out,
     paragraphs,
+    with_codes,
 )
 from outcomes.report.medicines import build_changes, build_use
-from outcomes.report.people import build_baseline, build_completeness, build_flow, n_analysed
+from outcomes.report.people import (
+    build_baseline,
+    build_completeness,
+    build_flow,
+    n_analysed,
+    type_sizes,
+)
 from outcomes.report.safety import build_described, build_harms
 from outcomes.report.script import script_data, to_json
 from outcomes.report.study import source_words
@@ -150,7 +158,8 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "harms": build_harms(context),
         "meta": context.narrative.meta(n_analysed(context)),
         "benefit": build_effect(context, context.study.primary_outcome),
-        "unverified": _unverified(context),
+        "facts_words": facts_words(context.study),
+        "reviews_differ": len({f.get("review") for f in context.study.raw.get("facts") or []}) > 1,
     }
     if audience == "board":
         return shared
@@ -168,6 +177,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "completeness": build_completeness(context),
         "codelivery": build_codelivery(context),
         "components": build_components(context),
+        "sizes": type_sizes(context),
         "dose": build_dose(context),
         "effects": [build_effect(context, outcome) for outcome in context.study.outcomes],
         "use": build_use(context),
@@ -177,6 +187,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "gate": gate,
         "gate_words": gate_words(gate, n_checks),
         "problems": context.release.table("problems").to_dict("records"),
+        "with_codes": with_codes,
         "flow_lead": flow_lead(context),
         "care_lead": care_lead(context),
         "paragraphs": paragraphs(context.study),
@@ -186,12 +197,6 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "absent": absent_outcomes(context.study),
         "minus": MINUS,
     }
-
-
-def _unverified(context: Context) -> int:
-    """Count the facts that nobody has verified yet."""
-    facts = context.study.raw.get("facts") or []
-    return sum(1 for fact in facts if fact.get("confidence") != "verified")
 
 
 # ------------------------------------------------------------------------- scripts and the policy

@@ -12,7 +12,7 @@ from outcomes.figures.svg import Scale, dot
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
 from outcomes.report.study import unit_words
-from outcomes.results.wording import capitalised, in_sentence, number, percent
+from outcomes.results.wording import capitalised, counted, in_sentence, listed, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,14 +56,21 @@ def n_analysed(context: Context) -> float | None:
 class BaselineRow:
     """One line of the baseline table: a cell a type, and the largest imbalance."""
 
+    variable: str
     label: str
     unit: str
     cells: tuple[tuple[str, Cell], ...]
-    sub: bool
+    adjusted: bool
     before: float | None
     after: float | None
     picture: Markup
     words: str
+    name: str
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a group lies further from the reference than the limit, as far as shown."""
+        return self.before is not None and round(self.before, 2) > LIMIT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +78,7 @@ class Baseline:
     """The baseline table with what balance it shows."""
 
     rows: tuple[BaselineRow, ...]
+    model: str
     constant: tuple[str, ...]
     sizes: tuple[tuple[str, Cell], ...]
     weighted: bool
@@ -84,9 +92,24 @@ class Baseline:
         if not self.largest[0]:
             return []
         largest, where = self.largest
-        said = [f"The largest standardised difference was {largest} ({where})."]
+        said = [f"Before adjustment the largest standardised difference was {largest} ({where})."]
         if self.largest_after:
             said.append(f"After weighting the largest was {self.largest_after}.")
+        return said
+
+    @property
+    def adjustment(self) -> str:
+        """What adjustment does to these differences, and that its success cannot be seen here."""
+        if self.weighted or not self.model:
+            return ""
+        marked = " Rows marked † are in the model." if any(r.adjusted for r in self.rows) else ""
+        said = (
+            f"{self.model} It compares people alike in what it holds, instead of weighting them, so"
+            f" this table cannot show how far that closes the gaps.{marked}"
+        )
+        apart = list(dict.fromkeys(r.name for r in self.rows if not r.adjusted and r.uneven))
+        if apart and marked:
+            said += f" Uneven and not in the model: {listed([in_sentence(a) for a in apart])}."
         return said
 
 
@@ -104,13 +127,35 @@ def build_baseline(context: Context) -> Baseline | None:
     after = max((abs(a) for _, a, _ in smd.values() if a is not None), default=None)
     return Baseline(
         rows=rows,
+        model=_model(context),
         constant=tuple(_constant(table)),
-        sizes=_sizes(context),
+        sizes=type_sizes(context),
         weighted=weighted,
         largest=(number(abs(found[0]), 2) if found[0] is not None else "", found[2]),
         largest_after="" if after is None else number(after, 2),
         axis_high=top,
     )
+
+
+def _model(context: Context) -> str:
+    """Say what is adjusted for, where the study says it."""
+    covariates = context.study.raw.get("covariates")
+    if covariates is None:
+        return "" if context.study.randomised else "The model adjusts for what the methods list."
+    chance = "Chance made these differences. " if context.study.randomised else ""
+    n = len(covariates["used"])
+    kinds = "characteristic" if n == 1 else "characteristics"
+    beside = f" and for {counted(n)} further {kinds}" if n else ""
+    return f"{chance}The model of each outcome adjusts for its value at the start{beside}."
+
+
+def _adjusted(context: Context) -> frozenset[str]:
+    """Return the variables that the models hold; a score's start is in the model of that score."""
+    covariates = context.study.raw.get("covariates")
+    if covariates is None:
+        return frozenset()
+    starts = (f"{BASELINE}{outcome}" for outcome in context.study.outcomes)
+    return frozenset((*starts, *(row["id"] for row in covariates["used"])))
 
 
 def _telling(table: pd.DataFrame) -> pd.DataFrame:
@@ -143,7 +188,8 @@ def _constant(table: pd.DataFrame) -> Iterator[str]:
             yield said if row["estimate"] == 1 else f"no {said.removeprefix('any ')}"
 
 
-def _sizes(context: Context) -> tuple[tuple[str, Cell], ...]:
+def type_sizes(context: Context) -> tuple[tuple[str, Cell], ...]:
+    """Return the number of analysed episodes of each type."""
     table = context.release.table("completeness").drop_duplicates("exposure")
     found = {r["exposure"]: count_cell(r, "n_episodes") for r in table.to_dict("records")}
     return tuple((e, found.get(e, Cell())) for e in context.study.exposures)
@@ -172,6 +218,7 @@ def _baseline_rows(
     smd: dict[tuple[str, str], tuple[float | None, float | None, str]],
     scale: Scale,
 ) -> Iterator[BaselineRow]:
+    adjusted = _adjusted(context)
     for (variable, level), part in table.groupby(["variable", "level"], sort=False):
         rows = {r["exposure"]: r for r in part.to_dict("records")}
         first: dict[Any, Any] = part.iloc[0].to_dict()
@@ -182,10 +229,12 @@ def _baseline_rows(
         yes = str(level) in ("", "yes")
         name = first["label"] if yes else capitalised(str(level).replace("_", " "))
         yield BaselineRow(
+            variable=str(variable),
+            adjusted=str(variable) in adjusted,
+            name=str(first["label"]),
             label=name if yes else f"{first['label']}: {name.lower()}",
             unit=unit_words(first["unit"]),
             cells=cells,
-            sub=not yes,
             before=before,
             after=after,
             picture=Markup(_balance_picture(before, after, scale)),
@@ -234,9 +283,14 @@ class Completeness:
         return any(cell.low for _, cells in self.rows for cell in cells)
 
     @property
-    def any_hatched(self) -> bool:
-        """Whether a cell is hidden or was not planned."""
-        return any(cell.hidden or not cell.planned for _, cells in self.rows for cell in cells)
+    def any_unplanned(self) -> bool:
+        """Whether something was not to be measured at some visit."""
+        return any(not cell.planned for _, cells in self.rows for cell in cells)
+
+    @property
+    def any_hidden(self) -> bool:
+        """Whether a share is hidden."""
+        return any(cell.hidden for _, cells in self.rows for cell in cells)
 
 
 def build_completeness(context: Context) -> Completeness | None:

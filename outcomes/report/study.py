@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from outcomes.figures.theme import Look, build_looks
-from outcomes.results.wording import OutcomeWords, in_sentence
+from outcomes.results.wording import OutcomeWords, capitalised, in_sentence
 
 STRICT: Final = "strict"
 _WITH_TIME: Final = frozenset({"after", "at", "before", "during", "in", "on", "within"})
@@ -28,11 +28,18 @@ _UNITS: Final[Mapping[str, str]] = {
 
 
 _SOURCE: Final = re.compile(r"\b([a-z]{3,})(\d{4})(?:_\w+)?\b")
-_LETTERS: Final = frozenset({"acp", "acr", "ahrq", "cdc", "ich", "nih", "nice", "who"})
+_KEY: Final = re.compile(r"[a-z]+(?:[_-][a-z0-9]+)+")
+_LETTERS: Final = frozenset({"acp", "acr", "ahrq", "bpi", "cdc", "ich", "nih", "nice", "who"})
 
 
 def source_words(text: str) -> str:
-    """Return a text with its reference keys as names: ``ostelo2008`` becomes ``Ostelo 2008``."""
+    """Return a text with its reference keys as names: ``ostelo2008`` becomes ``Ostelo 2008``.
+
+    A text that is one key of several words, such as ``cleeland_bpi_guide``, becomes those words.
+    """
+    if _KEY.fullmatch(text):
+        words = re.split("[_-]", text)
+        return capitalised(" ".join(w.upper() if w in _LETTERS else w for w in words))
 
     def name(key: re.Match[str]) -> str:
         author = key[1].upper() if key[1] in _LETTERS else key[1].capitalize()
@@ -98,6 +105,7 @@ class Outcome:
     margin: float | None
     margin_source: str
     thresholds: tuple[Mapping[str, Any], ...]
+    self_reported: bool = False
 
     @property
     def words(self) -> OutcomeWords:
@@ -142,6 +150,11 @@ class Study:
     def others(self) -> tuple[str, ...]:
         """Every exposure but the reference."""
         return tuple(e for e in self.looks if e != self.reference)
+
+    @property
+    def self_reported(self) -> bool:
+        """Whether people rated a compared outcome themselves, so that expectation can move it."""
+        return any(outcome.self_reported for outcome in self.outcomes.values())
 
     @property
     def level_text(self) -> str:
@@ -220,4 +233,5 @@ def _outcome(raw: Mapping[str, Any]) -> Outcome:
         margin=raw.get("margin"),
         margin_source=source_words(str(raw.get("margin_source") or "")),
         thresholds=tuple(raw.get("thresholds") or ()),
+        self_reported=bool(raw.get("self_reported")),
     )

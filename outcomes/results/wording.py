@@ -19,7 +19,9 @@ interval holds 0 and passes the margin             Too uncertain to say         
 
 The checks are the main analysis and every other analysis of the same comparison. The fourth bar is
 for comparisons that chance assigned: an observational study can never fill it. Where no other
-analysis was run, nothing is called consistent.
+analysis was run, nothing is called consistent. One that could not be made neither agrees nor
+disagrees: it is counted beside the others. A single check is named, so that a reader sees on what
+the word rests.
 """
 
 from __future__ import annotations
@@ -158,8 +160,9 @@ def counted(n: int) -> str:
 class Comparison:
     """What a verdict is made from: one contrast, its gate and its checks.
 
-    ``checks`` are the limits of the same contrast in the other analyses. ``reason`` says why the
-    comparison is not shown; it is empty where it is.
+    ``checks`` are the limits of the same contrast in the other analyses, ``names`` what differs in
+    each, and ``n_unmade`` how many were asked for but could not be made at all. ``reason`` says why
+    the comparison is not shown; it is empty where it is.
     """
 
     low: float | None
@@ -168,6 +171,8 @@ class Comparison:
     planned: bool = True
     reason: str = ""
     checks: tuple[Limits, ...] = ()
+    names: tuple[str, ...] = ()
+    n_unmade: int = 0
     randomised: bool = False
 
 
@@ -176,7 +181,8 @@ class Verdict:
     """How sure a comparison is, in a word, a sentence and bars.
 
     ``agree`` of ``n_checks`` analyses, the main one among them, come to the same side. ``small``:
-    the whole interval is closer to zero than the smallest difference worth having.
+    the whole interval is closer to zero than the smallest difference worth having. ``alone`` says
+    what differs in the one other analysis, where there is one only; ``n_unmade`` could not be made.
     """
 
     code: Code
@@ -184,6 +190,8 @@ class Verdict:
     small: bool = False
     agree: int | None = None
     n_checks: int | None = None
+    n_unmade: int = 0
+    alone: str = ""
     reason: str = ""
 
     @property
@@ -203,14 +211,15 @@ class Verdict:
 
     @property
     def checks(self) -> str:
-        """How many other analyses agree with the main one."""
+        """How many other analyses agree with the main one, and how many could not be made."""
         others = (self.n_checks or 1) - 1
         if not others:
-            return "no other analysis was run"
+            return "no other analysis could be made" if self.n_unmade else _NO_OTHER
         agreeing = (self.agree or 1) - 1
+        said = f"{agreeing} of {others} other analyses agree"
         if others == 1:
-            return f"the other analysis {'agrees' if agreeing else 'disagrees'}"
-        return f"{agreeing} of {others} other analyses agree"
+            said = f"the only other analysis {'agrees' if agreeing else 'disagrees'}"
+        return f"{said}; {self.n_unmade} could not be made" if self.n_unmade else said
 
     @property
     def shown(self) -> bool:
@@ -218,6 +227,7 @@ class Verdict:
         return self.code not in ("not_measured", "not_shown")
 
 
+_NO_OTHER: Final = "no other analysis was run"
 _PLAIN: Final[Mapping[str, str]] = {
     "not_measured": "Not measured",
     "not_shown": "Not shown",
@@ -236,7 +246,9 @@ def judge(comparison: Comparison) -> Verdict:
     code = _side(c.low, c.high, c.margin)
     if code == "uncertain":
         return Verdict(code=code, bars=1)
-    checks = [(low, high) for low, high in c.checks if not missing(low) and not missing(high)]
+    made = [not missing(low) and not missing(high) for low, high in c.checks]
+    checks = [limits for limits, there in zip(c.checks, made, strict=True) if there]
+    names = [name for name, there in zip(c.names, made, strict=False) if there]
     agree = 1 + sum(_side(low, high, c.margin) == code for low, high in checks)
     total = 1 + len(checks)
     full = total > 1 and agree == total
@@ -247,6 +259,8 @@ def judge(comparison: Comparison) -> Verdict:
         small=code in ("better", "worse") and _inside(c.low, c.high, c.margin),
         agree=agree,
         n_checks=total,
+        n_unmade=c.n_unmade + len(made) - sum(made),
+        alone=names[0] if len(names) == 1 else "",
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from outcomes.figures.codelivery import Combination, codelivery_figure, codelivery_picture
 from outcomes.figures.forest import ForestRow, build_scale, forest_figure
+from outcomes.figures.mini import mini_picture
 from outcomes.figures.responder import Share, responder_figure
 from outcomes.figures.svg import Estimate, Scale, definitions, marker_shapes, row_picture, whisker
 from outcomes.figures.theme import CONFIG, build_looks
@@ -131,6 +132,17 @@ def test_combinations_join_their_parts() -> None:
 def test_markers_are_defined_once_for_each_type_and_size() -> None:
     drawn = definitions(marker_shapes(LOOKS.values()))
     assert all(drawn.count(f'id="{size}{slot}"') == 1 for size in "ab" for slot in range(3))
+
+
+def test_a_small_trajectory_has_its_numbers_at_the_visit_of_the_card() -> None:
+    course = _course()
+    picture = mini_picture(course, "exercise", "usual_care", "week_6")
+    assert [words for words in ("4.4", "4.9") if words in picture] == ["4.4", "4.9"]
+    assert "3.5" not in picture
+    assert "4.1" not in picture
+    last = mini_picture(course, "exercise", "usual_care", "end")
+    assert "3.5 Exercise" in last
+    assert "4.4" not in last
 
 
 def test_end_labels_are_spread_and_kept_inside() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from markupsafe import Markup
 
-from outcomes.report.care import build_codelivery, build_components, build_dose
+from outcomes.report.care import MOST, build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, gate_words
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
@@ -16,9 +17,12 @@ from outcomes.report.leads import (
     analysis_notes,
     can_say,
     cannot_say,
+    care_lead,
     data_notes,
+    facts_words,
     flow_lead,
     left_out,
+    with_codes,
 )
 from outcomes.report.medicines import build_changes, build_use
 from outcomes.report.narrative import named
@@ -35,6 +39,12 @@ from tests import report_example, report_variants
 @pytest.fixture(scope="module")
 def context() -> Context:
     return build_context(report_example.release())
+
+
+def _released(**tables: pd.DataFrame) -> Context:
+    """Return the example with some of its tables changed."""
+    release = report_example.release()
+    return build_context(Release(release.study, {**release.tables, **tables}))
 
 
 def test_the_headline_says_what_was_found_and_what_cannot_be_told(context: Context) -> None:
@@ -63,6 +73,36 @@ def test_types_that_are_not_shown_are_not_counted_as_compared() -> None:
     shown = Release(release.study, {**release.tables, "contrasts": gated})
     said = build_context(shown).narrative.dek()[1]
     assert said.startswith("Of the four types compared with it, ")
+
+
+def test_the_answer_says_of_which_visit_it_speaks_and_what_the_others_show(
+    context: Context,
+) -> None:
+    said = context.narrative.dek()
+    assert any(s.startswith("All this is at week 12, the visit fixed in advance") for s in said)
+    pain = context.narrative.headline_contrasts()[0]
+    assert context.narrative.elsewhere(pain) == "Week 6, week 26 and week 52: the same finding"
+
+
+def test_another_finding_at_another_visit_is_said() -> None:
+    release = report_example.release()
+    rows = release.table("contrasts")
+    here = rows["outcome"].eq("pain") & rows["visit"].isin(["week_26", "week_52"])
+    limits = {"estimate": 0.2, "conf_low": 0.1, "conf_high": 0.3}
+    back = {"estimate": -0.2, "conf_low": -0.3, "conf_high": -0.1}
+    for pair, values in (
+        (("exercise", "usual_care"), limits),
+        (("usual_care", "exercise"), back),
+    ):
+        match = here & rows["level"].eq(pair[0]) & rows["reference"].eq(pair[1])
+        rows = rows.assign(**{name: rows[name].mask(match, v) for name, v in values.items()})
+    changed = _released(contrasts=rows)
+    pain = changed.narrative.headline_contrasts()[0]
+    assert changed.narrative.elsewhere(pain) == (
+        "Week 6: the same finding; week 26 and week 52: slightly less pain than usual care"
+    )
+    said = " ".join(changed.narrative.dek())
+    assert "At week 26 and week 52 exercise went with slightly less pain." in said
 
 
 def test_a_trial_says_had_and_may_fill_four_bars() -> None:
@@ -116,10 +156,27 @@ def test_the_largest_imbalance_is_named(context: Context) -> None:
     found = build_baseline(context)
     assert found is not None
     assert found.words[0] == (
-        "The largest standardised difference was 0.52 (age, education and posture)."
+        "Before adjustment the largest standardised difference was 0.52"
+        " (age, education and posture)."
     )
     hidden = [row for row in found.rows if row.label == "Earlier spine surgery"]
     assert [cell.hidden for e, cell in hidden[0].cells if e == "education_posture"] == [True]
+
+
+def test_the_baseline_table_says_what_adjustment_does_and_what_it_cannot_show() -> None:
+    used = [{"id": "age", "name": "age"}]
+    release = report_example.release(covariates={"used": used, "absent": [], "same": []})
+    balance = release.table("balance")
+    tables = {**release.tables, "balance": balance.assign(smd_weighted=None)}
+    found = build_baseline(build_context(Release(release.study, tables)))
+    assert found is not None
+    assert "this table cannot show how far that closes the gaps" in found.adjustment
+    assert {row.label for row in found.rows if row.adjusted} >= {"Age"}
+    assert "Uneven and not in the model: " in found.adjustment
+    assert "age" not in found.adjustment.split("Uneven")[1]
+    weighted = build_baseline(build_context(report_example.release()))
+    assert weighted is not None
+    assert weighted.adjustment == ""
 
 
 def test_completeness_tells_unplanned_from_low(context: Context) -> None:
@@ -134,8 +191,20 @@ def test_rare_combinations_are_pooled(context: Context) -> None:
     found = build_codelivery(context)
     assert found is not None
     assert found.rows[0][1] == "610"
-    assert "Another 370 episodes had rarer combinations" in found.sub
+    assert found.others == (("Rare combinations, pooled for privacy", "370"),)
+    assert "not drawn: rare combinations, pooled for privacy: 370 episodes." in found.sub
     assert all(name for name, _, _ in found.rows)
+
+
+def test_combinations_beyond_the_commonest_are_pooled_with_their_kinds() -> None:
+    rows = [
+        {"combination": f"Part {k}", "size": 1, "n_episodes": 100 - 5 * k} for k in range(MOST + 2)
+    ]
+    table = with_suppressed(build_table("combinations", rows))
+    found = build_codelivery(_released(combinations=table))
+    assert found is not None
+    assert len(found.rows) == MOST
+    assert found.others == (("Other combinations (2 kinds)", "75"),)
 
 
 def test_every_component_and_measure_of_dose_is_listed(context: Context) -> None:
@@ -268,6 +337,65 @@ def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:
     assert "elsewhere" in cannot_say(build_context(report_variants.trial()))[0]
 
 
+def test_a_trial_without_a_word_on_blinding_says_what_expectation_may_do() -> None:
+    release = report_variants.trial()
+    assert not any("expectation" in said for said in cannot_say(build_context(release)))
+    outcomes = [{**o, "self_reported": True} for o in release.study["outcomes"]]
+    rated = build_context(Release({**release.study, "outcomes": outcomes}, release.tables))
+    assert cannot_say(rated)[-1].startswith("How much is expectation.")
+    assert "does not record blinding" in cannot_say(rated)[-1]
+    assert "People rated themselves" in rated.narrative.dek()[-1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "A type is named by what filled most of the first 14 days."),
+        ({"exposure_source": "program"}, "A type is the program that each person was in"),
+        ({"exposure_source": "program", "design": "randomised"}, "A type is what each person was"),
+    ],
+)
+def test_a_type_is_named_by_what_names_it(changes: dict[str, str], said: str) -> None:
+    assert care_lead(build_context(report_example.release(**changes))).startswith(said)
+
+
+def test_several_components_are_a_share_of_a_number_that_is_given(context: Context) -> None:
+    assert "Of the 2,775 episodes with any component and a combination that many share, " in (
+        care_lead(context)
+    )
+
+
+def test_a_check_that_could_not_be_made_is_told_with_its_reason() -> None:
+    notes = ["pain, complete cases: the model did not converge.", "One note on the records."]
+    found = build_context(report_example.release(notes=notes))
+    checks = build_checks(found)
+    assert checks.title == "The main result stands in all six analyses; one could not be made"
+    assert checks.unmade == (
+        "Complete cases (only those seen at every visit): the model did not converge.",
+    )
+    assert data_notes(found.study) == ["One note on the records."]
+    assert analysis_notes(found.study) == [
+        "Pain: the check complete cases could not be made: the model did not converge."
+    ]
+    assert "; 1 could not be made" in found.comparisons.get("pain", "exercise").verdict.word
+
+
+def test_names_of_the_records_are_code_and_nothing_else_is() -> None:
+    said = with_codes("left out by the filter on 'is_patient' <b>, the patient's own")
+    assert said == (
+        "left out by the filter on <code>is_patient</code> &lt;b&gt;, the patient&#39;s own"
+    )
+
+
+def test_facts_are_summed_up_in_one_sentence(context: Context) -> None:
+    assert facts_words(context.study) == (
+        "1 of 2 checked against the source, 1 from memory; none reviewed by a clinician"
+    )
+    read = [{"confidence": "verified", "review": "reviewed"}]
+    study = build_study({**context.study.raw, "facts": read})
+    assert facts_words(study) == "1 of 1 checked against the source; 1 of 1 reviewed by a clinician"
+
+
 def test_what_a_study_does_not_have_is_said_once() -> None:
     trial = build_context(report_variants.trial())
     assert [role for role, _, _ in absent_outcomes(trial.study)] == ["mobility", "medication"]
@@ -350,7 +478,7 @@ def test_notes_on_analyses_are_said_once_and_with_names(context: Context) -> Non
 def test_what_is_left_out_for_one_reason_is_said_together(context: Context) -> None:
     rows = [{"what": w, "why": "No table 'events'."} for w in ("Falls", "Flares")]
     assert left_out(build_study({**context.study.raw, "left_out": rows})) == [
-        ("Falls and flares", "No table 'events'.")
+        ("Falls and flares", Markup("No table <code>events</code>."))
     ]
 
 

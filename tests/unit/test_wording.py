@@ -68,24 +68,38 @@ def test_a_difference_says_its_direction() -> None:
         (0.6, 1.2, {"planned": False}, "not_measured", 0, "Not measured"),
         (0.6, 1.2, {"reason": "floor"}, "not_shown", 0, "Not shown"),
         (None, None, {}, "not_shown", 0, "Not shown"),
-        (0.6, 1.2, {"checks": ((0.1, 2),)}, "better", 3, "Consistent: the other analysis agrees"),
+        (
+            0.6,
+            1.2,
+            {"checks": ((0.1, 2),)},
+            "better",
+            3,
+            "Consistent: the only other analysis agrees",
+        ),
         (
             0.6,
             1.2,
             {"checks": ((-0.1, 2),)},
             "better",
             2,
-            "Tentative: the other analysis disagrees",
+            "Tentative: the only other analysis disagrees",
         ),
         (0.6, 1.2, {}, "better", 2, "Tentative: no other analysis was run"),
-        (-1.2, -0.6, {"checks": ((-2, -1),)}, "worse", 3, "Consistent: the other analysis agrees"),
+        (
+            -1.2,
+            -0.6,
+            {"checks": ((-2, -1),)},
+            "worse",
+            3,
+            "Consistent: the only other analysis agrees",
+        ),
         (
             -0.2,
             0.3,
             {"checks": ((-0.1, 0.2),)},
             "same",
             3,
-            "Little or no difference: the other analysis agrees",
+            "Little or no difference: the only other analysis agrees",
         ),
         (
             0.1,
@@ -114,6 +128,25 @@ def test_only_chance_fills_the_fourth_bar() -> None:
     found = {"low": 0.6, "high": 1.2, "margin": 0.5, "checks": ((0.5, 1.0),)}
     assert judge(Comparison(**found)).bars == 3  # type: ignore[arg-type]
     assert judge(Comparison(**found, randomised=True)).bars == 4  # type: ignore[arg-type]
+
+
+def test_a_check_that_could_not_be_made_is_counted_beside_the_others() -> None:
+    found = {"low": 0.6, "high": 1.2, "margin": 0.5}
+    blank: tuple[float | None, float | None] = (None, None)
+    some = judge(Comparison(**found, checks=((0.5, 1.0), (0.2, 1.0), blank), n_unmade=1))
+    assert some.word == "Consistent: 2 of 2 other analyses agree; 2 could not be made"
+    none = judge(Comparison(**found, n_unmade=1))
+    assert none.word == "Tentative: no other analysis could be made"
+    assert none.bars == 2
+
+
+def test_a_check_that_stands_alone_is_named() -> None:
+    found = {"low": 0.6, "high": 1.2, "margin": 0.5}
+    names = ("unseen values taken to be worse", "only those seen at every visit")
+    one = judge(Comparison(**found, checks=((0.5, 1.0), (None, None)), names=names))
+    assert one.alone == "unseen values taken to be worse"
+    two = judge(Comparison(**found, checks=((0.5, 1.0), (0.4, 1.0)), names=names))
+    assert not two.alone
 
 
 def test_an_interval_that_touches_zero_is_not_on_one_side() -> None:
