@@ -122,13 +122,22 @@ def init(
 
 @app.command()
 def check(
-    study: Study,
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="A study.toml, or the folder that holds one; or records alone: a folder, or a"
+            " file."
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Problems as JSON.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
     records: RecordsPath = None,
     quiet: Quiet = False,
 ) -> None:
-    """Read and validate the records, list every problem."""
+    """Read and validate the records, list every problem and what the study would stumble over.
+
+    Ends with 4 where rows have an error, although run sets those rows aside and goes ahead.
+    """
     from outcomes.workflow import check_study
 
     problems = check_study(study, records=records, progress=_progress(quiet))

@@ -22,6 +22,7 @@ from outcomes.core.errors import SpecError
 from outcomes.core.provenance import hash_json
 from outcomes.study.crosschecks import cross_faults
 from outcomes.study.faults import fault
+from outcomes.study.no_study import holds_records, no_study
 from outcomes.study.sections import (
     DEFAULT_OUTCOMES,
     DEFAULT_VISITS,
@@ -203,7 +204,7 @@ def read_study(
     """
     file = Path(path)
     file = file / FILE_NAME if file.is_dir() else file
-    raw = _parsed(file)
+    raw = _parsed(file, Path(path))
     _place_records(raw, records, os.environ if environ is None else environ)
     raw["folder"] = file.resolve().parent
     try:
@@ -219,12 +220,14 @@ def _joined(name: str, faults: list[str]) -> str:
     return "\n".join([f"{name} has {len(faults)} faults:", *(f"  {text}" for text in faults)])
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def _parsed(file: Path, given: Path) -> dict[str, Any]:
     try:
-        content = file.read_bytes()
+        content = None if holds_records(file) else file.read_bytes()
     except OSError:
-        text = f"{file.name}: cannot be read. Give the path of a study.toml, or of its folder"
-        raise SpecError(text, [text]) from None
+        content = None
+    if content is None:
+        text = no_study(given)
+        raise SpecError(text, [text])
     try:
         return tomllib.loads(_decoded(content, file.name))
     except tomllib.TOMLDecodeError as error:

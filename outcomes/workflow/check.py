@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from outcomes.core.errors import RecordsError, UsageError
-from outcomes.core.problems import Problem
+from outcomes.core.problems import SEVERITIES, Problem
 from outcomes.core.progress import SILENT, Progress
 from outcomes.records import check_records, read_records
-from outcomes.study.exposure import check_components
-from outcomes.study.spec import read_study
+from outcomes.study.no_study import holds_records
+from outcomes.study.spec import FILE_NAME, read_study
+from outcomes.study.unmet import check_asked
 from outcomes.workflow.run import check_quarantine
 
 
@@ -18,13 +19,14 @@ def check_study(
 ) -> list[Problem]:
     """Read and validate the records of a study and return every problem, the gravest first.
 
-    What would stop the run for the study's sake is among them: records that do not say what was
-    done, and more rows set aside than the study allows.
+    What the study would stumble over is among them: records that do not say what was done, more
+    rows set aside than the study allows, instruments, visits, programs and covariates that the
+    records do not hold, groups that are too small. Nothing is fitted.
 
     Parameters
     ----------
     study : str or Path
-        A ``study.toml``, or the folder that holds one.
+        A ``study.toml``, or the folder that holds one; or records without a study.
     records : Path, optional
         Where the records are, instead of the place the study names.
     progress : Progress
@@ -32,21 +34,40 @@ def check_study(
     Raises
     ------
     SpecError
-        Where ``study.toml`` or the mapping is wrong.
+        Where ``study.toml`` or the mapping is wrong, or nothing of the kind is there.
     """
-    spec = read_study(study, records=records)
+    place = Path(study)
+    if records is None and not (place / FILE_NAME).is_file() and holds_records(place):
+        return _of_records(place, progress)
+    spec = read_study(place, records=records)
     found: list[Problem] = []
-    with progress.stage("read", "Reading and checking the records"):
+    try:
+        with progress.stage("read", "Reading and checking the records"):
+            held = read_records(spec.records_path, spec.mapping_path)
+        found += check_records(held)
+        with progress.stage("dataset", "Looking for what the study needs"):
+            found += check_asked(held, spec)
+        check_quarantine(held, spec.records.quarantine_limit)
+    except RecordsError as error:
+        if not error.problems:
+            raise
+        found += error.problems
+    return _gravest_first(found)
+
+
+def _of_records(path: Path, progress: Progress) -> list[Problem]:
+    with progress.stage("read", "Reading and checking the records: no study is there"):
         try:
-            records_read = read_records(spec.records_path, spec.mapping_path)
-            found = check_records(records_read)
-            check_components(records_read, spec.exposure)
-            check_quarantine(records_read, spec.records.quarantine_limit)
+            return check_records(read_records(path))
         except RecordsError as error:
             if not error.problems:
                 raise
-            return list(dict.fromkeys([*error.problems, *found]))
-    return found
+            return list(error.problems)
+
+
+def _gravest_first(problems: list[Problem]) -> list[Problem]:
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
 def check_report(file: str | Path) -> list[str]:

@@ -126,14 +126,49 @@ def test_foreign_results_folder_is_left_alone(study: Path) -> None:
 
 def test_check_lists_problems_as_json(study: Path) -> None:
     with (study / "records" / "assessments.csv").open("a") as handle:
-        handle.write("1,85,nprs,77\n")
+        handle.write("1,85,nprs,7731\n")
     done = outcomes("check", study, "--json", "--quiet", cwd=study)
     assert done.returncode == ExitCode.RECORDS
     problems = json.loads(done.stdout)
     wrong = [one for one in problems if one["column"] == "score"]
     assert wrong
     assert wrong[0]["rows"] == [3]
-    assert "77" not in done.stdout.replace('"count"', "")
+    assert "7731" not in done.stdout.replace('"count"', "")
+
+
+def test_check_says_what_the_study_would_stumble_over(study: Path) -> None:
+    done = outcomes("check", study, "--quiet", cwd=study)
+    assert done.returncode == ExitCode.RECORDS
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("fatal   study.toml [primary]: The primary comparison")
+    assert any("[[visits]] (week_26)" in line for line in lines)
+    assert any("[[outcomes]] (mobility)" in line for line in lines)
+
+
+def test_check_looks_at_records_alone(study: Path) -> None:
+    for place in ("records", "records/episodes.csv"):
+        done = outcomes("check", study / place, "--quiet", cwd=study)
+        assert "study.toml" not in done.stdout + done.stderr
+        assert done.returncode == (ExitCode.FINE if place == "records" else ExitCode.RECORDS)
+
+
+def test_init_can_draft_the_study_from_a_mended_mapping(study: Path) -> None:
+    drafted = ["init", study / "new", "--records", study / "records", "--quiet"]
+    assert outcomes(*drafted, cwd=study).returncode == ExitCode.FINE
+    again = outcomes(*drafted, cwd=study)
+    assert again.returncode == ExitCode.USAGE
+    assert "--mapping" in again.stderr
+    done = outcomes(*drafted, "--mapping", study / "new" / "mapping.toml", cwd=study)
+    assert done.stdout == f"{study / 'new' / 'study.toml'}\n"
+    assert done.returncode == ExitCode.FINE, done.stderr
+
+
+@pytest.mark.parametrize("given", ["nope", "records", "records/episodes.csv"])
+def test_a_path_to_no_study_ends_with_3_and_what_to_do(given: str, study: Path) -> None:
+    done = outcomes("run", study / given, cwd=study)
+    assert done.returncode == ExitCode.SPEC
+    assert "outcomes init" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("kind", ["instruments", "interventions", "medications"])

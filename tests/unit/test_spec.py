@@ -245,6 +245,28 @@ def test_a_missing_file_is_said_by_name_only(tmp_path: Path) -> None:
     assert "nowhere" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("nope", "nope: cannot be read, because it does not exist.*'outcomes init FOLDER"),
+        ("empty", "study.toml: is not in the folder 'empty'.*'outcomes init FOLDER"),
+        ("exports", "'exports', which holds records.*'outcomes init FOLDER --records EXPORTS'"),
+        ("exports/scores.csv", "scores.csv: is a file of records, not a study.*'outcomes init"),
+        ("results", "'results', which holds results. Give the folder of the study"),
+    ],
+)
+def test_a_path_to_no_study_comes_with_what_to_do(
+    given: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "exports" / "scores.csv").write_text("id,secret_4711\n1,2\n")
+    (tmp_path / "results" / "release").mkdir(parents=True)
+    with pytest.raises(SpecError, match=expected) as caught:
+        read_study(tmp_path / given)
+    assert "4711" not in str(caught.value)
+
+
 def test_the_editors_mark_and_line_ends_do_no_harm(tmp_path: Path) -> None:
     plain = read_study(written(tmp_path, MINIMAL))
     odd = b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode()
