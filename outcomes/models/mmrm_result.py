@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.core.errors import UsageError
+from outcomes.core.shown import Shown
 from outcomes.models.adjusted_means import Question, contrast_table, ls_means_table
 from outcomes.models.comparisons import Coefficients, Kind
 from outcomes.models.estimate_rows import check_level, estimate, estimate_table
@@ -29,8 +30,8 @@ class MmrmFit:
     inference: Inference
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MmrmResult:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MmrmResult(Shown):
     """The answer of :func:`fit_mmrm`.
 
     Attributes
@@ -204,6 +205,20 @@ class MmrmResult:
     def summary(self) -> str:
         """The fit as text to read; numbers in full are in the tables and fields."""
         return summarise(self)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        spec, fit = self.spec, self.fit.reml
+        by = f", one a level of {spec.group}" if spec.group else ""
+        return f"Mixed model of {self.response!r}: {self.n_observations:,} rows", {
+            "formula": spec.formula,
+            "rows": f"of {self.n_patients:,} by {spec.subject}, at {len(self.grid.data.visits)}"
+            f" levels of {spec.visit}",
+            "covariance": f"{fit.covariance}{by}",
+            "fit": f"{spec.method.upper()}, {spec.inference},"
+            f" {'converged' if self.converged else 'not converged'}",
+            "notes": str(len(self.notes)),
+            "look at": "fit.summary(), fit.contrasts(...), fit.ls_means(...), fit.notes",
+        }
 
     def _question(self, level: float) -> Question:
         check_level(level)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outcomes.core.errors import RecordsError
 from outcomes.core.problems import SEVERITIES, Problem
+from outcomes.core.shown import Shown
 from outcomes.records.feeds import Feed, canonical_feeds, missing_columns, missing_tables
 from outcomes.records.identifier_values import check_key_values
 from outcomes.records.placing import Findings
@@ -48,8 +50,8 @@ class Source:
     sha256: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Records:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Records(Shown):
     """Canonical tables, checked, with faulty rows set aside.
 
     Attributes
@@ -85,6 +87,15 @@ class Records:
         query = f"FROM {sql_or_table}" if sql_or_table.isidentifier() else sql_or_table
         frame: pd.DataFrame = self.connection.cursor().execute(query).df()
         return frame
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        aside = {name: f" ({n:,} set aside)" for name, n in self.n_quarantined.items() if n}
+        found = Counter(problem.severity for problem in self.problems)
+        return f"Records: {len(self.tables)} tables", {
+            "rows": ", ".join(f"{t} {self.n_rows[t]:,}{aside.get(t, '')}" for t in self.tables),
+            "problems": ", ".join(f"{found[s]} {s}" for s in SEVERITIES if found[s]) or "none",
+            "look at": "outcomes.problems_table(records.problems), records.frame('episodes')",
+        }
 
 
 def read_records(

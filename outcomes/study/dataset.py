@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from outcomes.catalog.instruments import instrument
 from outcomes.core.errors import NotEstimable, OutcomesError
+from outcomes.core.shown import Shown
 from outcomes.study.dataset_rows import (
     covariate_notes,
     episode_rows,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from outcomes.study.spec import StudySpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class StudyDataset:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class StudyDataset(Shown):
     """What every analysis of a study starts from.
 
     Attributes
@@ -93,6 +94,25 @@ class StudyDataset:
             rows[f"{outcome.id}_change"] = change
             rows[f"{outcome.id}_improvement"] = direction(outcome) * change
         return rows
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        sizes = self.episodes["exposure"].value_counts()
+        least = self.spec.disclosure.threshold
+        types = [
+            f"{self.labels[name]} {sizes[name]:,}"
+            if sizes[name] >= least
+            else f"{self.labels[name]} fewer than {least}"
+            for name in self.exposures
+        ]
+        patients = self.episodes["patient_id"].nunique()
+        heading = f"Dataset of {self.spec.id!r}: {len(self.episodes):,} episodes of {patients:,}"
+        return f"{heading} patients", {
+            "types": ", ".join(types) + " (the reference)",
+            "outcomes": ", ".join(outcome.id for outcome in self.spec.outcomes),
+            "visits": f"{', '.join(self.visits)}; time zero is day {self.window_days}",
+            "notes": str(len(self.notes)),
+            "look at": "data.flow, data.notes, data.long",
+        }
 
 
 def direction(outcome: OutcomeSpec) -> int:

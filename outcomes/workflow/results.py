@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from outcomes.core.atomic import replaced_folder
 from outcomes.core.errors import UsageError
 from outcomes.core.progress import SILENT, Progress
+from outcomes.core.shown import Shown
 from outcomes.records import problems_table
 from outcomes.records.codes import is_formula
 from outcomes.report.page import write_page
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 Audience = Literal["board", "clinic", "methods"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Results:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Results(Shown):
     """Answer of a run.
 
     Attributes
@@ -59,6 +60,31 @@ class Results:
     problems: tuple[Problem, ...] = ()
     fits: Mapping[str, Any] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    def _shown(self) -> tuple[str, dict[str, str]]:
+        """The answer is the report's first sentence, so it passed the gate like the report."""
+        from outcomes.report.context import build_context
+
+        counts = self.manifest.get("counts", {})
+        sizes = [
+            f"{counts[key]:,} {what}"
+            for key, what in (
+                ("episodes_analysed", "episodes analysed"),
+                ("patients_analysed", "patients"),
+            )
+            if key in counts
+        ]
+        primary = self.spec.primary
+        return f"Results of {self.spec.id!r}", {
+            "size": " of ".join(sizes),
+            "answer": build_context(self.release).narrative.headline(),
+            "primary": f"{primary.exposure} against {primary.reference}, {primary.outcome} at"
+            f" {primary.visit}",
+            "tables": ", ".join(self.tables),
+            "problems": str(len(self.problems)),
+            "look at": "results.tables['contrasts'], results.dataset, results.problems,"
+            " outcomes.render_report(results, 'report.html')",
+        }
 
 
 def write_results(results: Results, folder: Path, *, progress: Progress = SILENT) -> Path:
