@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -157,7 +158,7 @@ def _section(title: str, model: type[BaseModel]) -> str:
         nested = _model_of(field.annotation)
         if nested is not None:
             inner.append(_section(f"[[{title.strip('[]')}.{name}]]", nested))
-    doc = (model.__doc__ or "").strip()
+    doc = cleandoc(model.__doc__ or "")
     table = rows(("key", "type", "default", "what"), body)
     return "\n\n".join([f"## `{title}`\n\n{doc}\n\n{table}", *inner])
 

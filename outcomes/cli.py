@@ -210,8 +210,8 @@ def check_report(
 @app.command()
 def catalog(
     kind: Annotated[
-        Literal["instruments", "interventions", "medications"] | None,
-        typer.Argument(help="Which part."),
+        Literal["types", "instruments", "interventions", "medications"] | None,
+        typer.Argument(help="Which part; types are what a study compares."),
     ] = None,
     item: Annotated[str | None, typer.Argument(metavar="[ID]", help="One entry.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,

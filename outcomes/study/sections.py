@@ -155,7 +155,11 @@ class TimeSpec(Section):
 
 
 class VisitSpec(Section):
-    """One planned visit, or an event such as discharge."""
+    """One planned visit, or an event such as discharge.
+
+    Where no visit is given: `week_6` (day 42, window 28 to 63), `week_12` (day 84, 64 to 126),
+    `week_26` (day 182, 127 to 266) and `week_52` (day 364, 267 to 455).
+    """
 
     label: Code = Field(description="Code of the visit")
     name: str = Field(default="", description="Name on the page")
@@ -332,7 +336,11 @@ class ResponderSpec(Section):
 
 
 class OutcomeSpec(Section):
-    """One outcome that is compared between the types."""
+    """One outcome that is compared between the types.
+
+    Where no outcome is given: `pain` (`nprs`, margin 0.5), `mobility` (`odi`, margin 5) and
+    `medication` (`daily_mme`, margin 5).
+    """
 
     id: Code = Field(description="Code of the outcome; a column of the dataset")
     role: Literal["pain", "mobility", "medication", "other"] = Field(

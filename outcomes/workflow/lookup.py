@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final, Literal
 
-from outcomes.catalog.facts import Review, sources
+from outcomes.catalog.facts import Review, sources, unknown
 from outcomes.catalog.instruments import instrument, instruments
 from outcomes.catalog.interventions import (
     contraindications,
     doses,
+    exposure_types,
     harms,
     intervention,
+    intervention_types,
     interventions,
 )
 from outcomes.catalog.medications import drug, drugs, mme_factors
 
-Kind = Literal["instruments", "interventions", "medications"]
+Kind = Literal["types", "instruments", "interventions", "medications"]
 
 
 def describe_catalog(kind: Kind | None, item: str | None, *, as_json: bool = False) -> str:
@@ -26,7 +28,7 @@ def describe_catalog(kind: Kind | None, item: str | None, *, as_json: bool = Fal
 
     Parameters
     ----------
-    kind : {"instruments", "interventions", "medications"}, optional
+    kind : {"types", "instruments", "interventions", "medications"}, optional
         Which part; all parts are counted where it is not given.
     item : str, optional
         Id or alias of one entry.
@@ -73,6 +75,20 @@ def _instruments() -> list[dict[str, Any]]:
     ]
 
 
+def _types() -> list[dict[str, Any]]:
+    """List what a study compares: the names that [exposure] reference and primary may have."""
+    return [
+        {
+            "id": one.id,
+            "label": one.label,
+            "therapy": "yes" if one.therapy else "no",
+            "takes": ", ".join(one.prefixes),
+            "confidence": one.confidence,
+        }
+        for one in exposure_types().values()
+    ]
+
+
 def _interventions() -> list[dict[str, Any]]:
     return [
         {"id": one.id, "label": one.label, **_state(one.confidence, one.review)}
@@ -114,6 +130,15 @@ def _intervention(name: str) -> dict[str, Any]:
     )
 
 
+def _type(name: str) -> dict[str, Any]:
+    """One type with the interventions that belong to it."""
+    known = exposure_types()
+    if name not in known:
+        raise unknown("type", name, list(known))
+    components = [one for one in interventions() if intervention_types()[one] == name]
+    return _cited({**_plain(known[name]), "components": components})
+
+
 def _medication(name: str) -> dict[str, Any]:
     one = drug(name)
     factors = [_plain(row) for row in mme_factors() if row.drug == one.id]
@@ -121,11 +146,13 @@ def _medication(name: str) -> dict[str, Any]:
 
 
 _LISTS: Final[Mapping[Kind, Callable[[], list[dict[str, Any]]]]] = {
+    "types": _types,
     "instruments": _instruments,
     "interventions": _interventions,
     "medications": _medications,
 }
 _ENTRIES: Final[Mapping[Kind, Callable[[str], dict[str, Any]]]] = {
+    "types": _type,
     "instruments": _instrument,
     "interventions": _intervention,
     "medications": _medication,

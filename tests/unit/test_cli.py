@@ -179,3 +179,16 @@ def test_catalog_lists_every_part(kind: str, tmp_path: Path) -> None:
     one = outcomes("catalog", kind, listed[0]["id"], cwd=tmp_path)
     assert "sources:" in one.stdout
     assert one.returncode == ExitCode.FINE
+
+
+def test_catalog_lists_the_types_that_a_study_compares(tmp_path: Path) -> None:
+    listed = json.loads(outcomes("catalog", "types", "--json", cwd=tmp_path).stdout)
+    by_id = {row["id"]: row for row in listed}
+    assert by_id["usual_care"]["therapy"] == "no"
+    assert by_id["exercise"]["takes"].startswith("exercise")
+    one = outcomes("catalog", "types", "exercise", cwd=tmp_path)
+    assert "exercise.strength.core" in one.stdout
+    assert "manual" not in one.stdout.split("components:")[1].splitlines()[0]
+    wrong = outcomes("catalog", "types", "exercize", cwd=tmp_path)
+    assert wrong.returncode == ExitCode.USAGE
+    assert "Did you mean exercise?" in wrong.stderr

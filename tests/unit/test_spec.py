@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -288,3 +289,21 @@ def test_a_specification_made_in_python_is_held_to_the_same_rules() -> None:
             exposure={"primary": "exercise"},
             primary={"outcome": "pain", "visit": "week_1"},
         )
+
+
+def test_the_reference_page_gives_the_defaults_that_are_filled_in(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/study-toml.md").read_text()
+    said = re.sub(r"\s+", " ", page)
+    study = read_study(written(tmp_path, MINIMAL))
+    visits = [
+        f"`{visit.label}` (day {visit.day}, {visit.from_day} to {visit.to_day})"
+        for visit in study.visits
+    ]
+    assert f"Where no visit is given: {', '.join(visits[:-1])} and {visits[-1]}." in said.replace(
+        "window ", ""
+    )
+    outcomes = [
+        f"`{one.id}` (`{one.instrument or one.measure}`, margin {one.margin:g})"
+        for one in study.outcomes
+    ]
+    assert f"Where no outcome is given: {', '.join(outcomes[:-1])} and {outcomes[-1]}." in said
