@@ -21,7 +21,7 @@ from outcomes.models.description import Description, describe_rows, read_descrip
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
 from outcomes.models.gate import Gate, check_gate, failed_gate
 from outcomes.models.layout import StudyRows, code_study, lay_out
-from outcomes.models.medication import change_rows, use_rows
+from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
 from outcomes.models.sensitivity import (
     Asked,
@@ -231,10 +231,10 @@ def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Colle
     except EstimationError as error:
         collected.notes.append(f"{rows.outcome.id}: no shares of people. {error}")
     if rows.outcome.measure == "daily_mme":
-        for name, ask in (("medication_use", use_rows), ("medication_change", change_rows)):
-            made, notes = ask(rows, fit, gate.reasons)
-            collected.rows[name] += made
-            collected.notes.extend(notes)
+        weigh = SeenWeights(people=medication_people(rows, fit))
+        collected.rows["medication_use"] += use_rows(rows, weigh, fit, gate.reasons)
+        collected.rows["medication_change"] += change_rows(rows, weigh, fit, gate.reasons)
+        collected.notes.extend(weigh.notes)
 
 
 def _add_main(

@@ -14,22 +14,25 @@ would tell it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import EstimationError
 from outcomes.models.share_rows import HALF_AN_EVENT, Counts, share_rows
-from outcomes.models.shares import Population, Shares, standardised_shares
+from outcomes.models.shares import Answers, Population, Shares, standardised_shares
 
 if TYPE_CHECKING:
     from outcomes.models.effects import Row
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+BATCH: Final = 32
+"""Events at a time: more share a pass over the data, and each holds two numbers an episode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,41 +77,43 @@ class Event:
     row: Row
 
 
-def event_rows(
-    event: Event, people: People, gates: Mapping[str, str], start: Shares | None = None
-) -> tuple[list[Row], Shares | None]:
-    """Return the rows of one event, and a start for a similar one.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Prepared:
+    """An event without its draws.
 
-    Parameters
+    Attributes
     ----------
-    event : Event
-    people : People
-    gates : mapping
-        Exposures that are not shown at this visit, with the reason.
-    start : Shares, optional
-        From a similar event with the same types.
+    known : Shares
+        Shares of 0 and 1 of types that lie on one side; NaN of others.
+    answered : (k,) bool array
+        Types with answers.
+    answers : Answers or None
+        For the regression; None where it has nothing to say.
+    counts : Counts
+    row : dict
     """
-    shares, asked = _one_sided(event, people)
-    closed = {e: f"nobody of {people.labels[e]} to ask" for e in _named(people, ~asked)}
-    open_types = asked & np.isnan(shares.risk)
-    near: Shares | None = None
-    if open_types.any():
-        try:
-            found = _shares(event, people, open_types, start)
-        except EstimationError as error:
-            closed |= dict.fromkeys(_named(people, open_types), str(error))
-        else:
-            shares = _spread(found, open_types, shares)
-            near = found if open_types.all() else None
-    rows = share_rows(
-        shares,
-        people.exposures,
-        count(event.counted, people.population),
-        conf_level=people.conf_level,
-        common=event.row,
-        gates={**closed, **gates},
+
+    known: Shares
+    answered: Mask
+    answers: Answers | None
+    counts: Counts
+    row: Row
+
+
+def _prepare(event: Event, people: People) -> _Prepared:
+    known, answered = _one_sided(event, people)
+    asked = answered & np.isnan(known.risk)
+    population = people.population
+    answers = None
+    if asked.any():
+        answers = Answers.of(event.responses, population, weights=event.weights, asked=asked)
+    return _Prepared(
+        known=known,
+        answered=answered,
+        answers=answers,
+        counts=count(event.counted, population),
+        row=event.row,
     )
-    return rows, near
 
 
 def _one_sided(event: Event, people: People) -> tuple[Shares, Mask]:
@@ -125,30 +130,50 @@ def _one_sided(event: Event, people: People) -> tuple[Shares, Mask]:
     return shares, total > 0
 
 
+def _event_rows(
+    event: _Prepared,
+    found: Shares | EstimationError | None,
+    people: People,
+    gates: Mapping[str, str],
+) -> list[Row]:
+    """Return the rows of one event.
+
+    Parameters
+    ----------
+    event : _Prepared
+    found : Shares, EstimationError or None
+        What the regression says.
+    people : People
+    gates : mapping
+        Exposures that are not shown at this visit, with the reason.
+    """
+    closed = {e: f"nobody of {people.labels[e]} to ask" for e in _named(people, ~event.answered)}
+    shares = event.known
+    if isinstance(found, Shares):
+        shares = _spread(found, shares)
+    elif found is not None and event.answers is not None:
+        closed |= dict.fromkeys(_named(people, event.answers.asked), str(found))
+    return share_rows(
+        shares,
+        people.exposures,
+        event.counts,
+        conf_level=people.conf_level,
+        common=event.row,
+        gates={**closed, **gates},
+    )
+
+
 def _named(people: People, which: Mask) -> list[str]:
     return [exposure for exposure, here in zip(people.exposures, which, strict=True) if here]
 
 
-def _shares(event: Event, people: People, open_types: Mask, start: Shares | None) -> Shares:
-    population = people.population
-    if open_types.all():
-        return standardised_shares(event.responses, population, weights=event.weights, start=start)
-    code = np.cumsum(open_types) - 1
-    here = open_types[population.exposure]
-    fewer = replace(
-        population,
-        exposure=np.where(here, code[population.exposure], 0),
-        n_exposures=int(open_types.sum()),
-    )
-    return standardised_shares(event.responses, fewer, weights=event.weights * here)
-
-
-def _spread(shares: Shares, open_types: Mask, others: Shares) -> Shares:
+def _spread(shares: Shares, others: Shares) -> Shares:
     """Lay shares of some types beside those of the others."""
+    here = ~np.isnan(shares.risk)
     risk, covariance = others.risk.copy(), others.covariance.copy()
-    risk[open_types] = shares.risk
-    covariance[np.ix_(open_types, open_types)] = shares.covariance
-    return replace(others, risk=risk, covariance=covariance, df=shares.df)
+    risk[here] = shares.risk[here]
+    covariance[np.ix_(here, here)] = shares.covariance[np.ix_(here, here)]
+    return Shares(risk=risk, covariance=covariance, df=shares.df)
 
 
 def empty_shares(k: int) -> Shares:
@@ -157,28 +182,31 @@ def empty_shares(k: int) -> Shares:
         risk=np.full(k, np.nan),
         covariance=np.full((k, k), np.nan),
         df=np.inf,
-        beta=np.zeros(0),
-        crude=np.zeros(k),
     )
 
 
 def count(counted: Mask, population: Population) -> Counts:
     """Count episodes and patients behind the shares, by exposure."""
     k = population.n_exposures
-    patient, n_patients = population.clusters
-    exposure = population.exposure[counted]
-    seen = np.zeros((k, n_patients), dtype=bool)
-    seen[exposure, patient[counted]] = True
-    return Counts(n_episodes=np.bincount(exposure, minlength=k), n_patients=seen.sum(axis=1))
+    clusters = population.clusters
+    kind = np.where(counted, population.exposure, k)[clusters.order]
+    patients = np.zeros((len(clusters.starts), k + 1), dtype=np.bool_)
+    patients[clusters.places, kind] = True
+    return Counts(
+        n_episodes=np.bincount(kind, minlength=k + 1)[:k], n_patients=patients.sum(axis=0)[:k]
+    )
 
 
 def rows_of(
-    events: Iterator[Event], people: People, gates: Mapping[tuple[str, str], str]
+    events: Iterable[Event], people: People, gates: Mapping[tuple[str, str], str]
 ) -> Iterator[Row]:
-    """Yield the rows of several events; each starts from the solution of the one before."""
-    start: Shares | None = None
-    for event in events:
-        visit = str(event.row["visit"])
-        closed = {exposure: why for (exposure, at), why in gates.items() if at == visit}
-        rows, start = event_rows(event, people, closed, start)
-        yield from rows
+    """Yield the rows of several events, many at a time: fits of one population share the way."""
+    prepared = (_prepare(event, people) for event in events)
+    while batch := list(islice(prepared, BATCH)):
+        asked = [event.answers for event in batch if event.answers is not None]
+        found = iter(standardised_shares(asked, people.population))
+        for event in batch:
+            visit = str(event.row["visit"])
+            closed = {exposure: why for (exposure, at), why in gates.items() if at == visit}
+            answer = None if event.answers is None else next(found)
+            yield from _event_rows(event, answer, people, closed)

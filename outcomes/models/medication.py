@@ -27,8 +27,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,7 +36,7 @@ import numpy as np
 from outcomes.core.errors import EstimationError
 from outcomes.engines.frame import SUBJECT, wide_responses
 from outcomes.models.effects import OPEN, common_row, interval
-from outcomes.models.events import Event, count, empty_shares, rows_of
+from outcomes.models.events import Event, count, rows_of
 from outcomes.models.responder import DECIMALS, FAILURE, OBSERVED, baseline_scores, study_people
 from outcomes.models.share_rows import share_rows
 from outcomes.models.shares import LARGE_DF, Shares, observation_weights
@@ -70,22 +70,19 @@ def medication_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
 
 
 # ------------------------------------------------------------------------------------------- use
-def use_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> tuple[list[Row], list[str]]:
-    """Return the shares in use of every class that the dataset has by visit, and notes."""
+def use_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: Gates) -> list[Row]:
+    """Return the shares in use of every class that the dataset has by visit."""
     visit_rows = rows.study.dataset.visit_rows
-    people = medication_people(rows, fit)
     episodes = rows.study.dataset.episodes[SUBJECT]
-    found: list[Row] = []
-    notes: list[str] = []
-    for name in [column for column in visit_rows.columns if str(column).startswith(PREFIX)]:
-        used = wide_responses(episodes, visit_rows, rows.visits, name)
-        for place, visit in enumerate(rows.visits):
-            seen = ~np.isnan(used[:, place])
-            weights, said = seen_weights(seen, people, visit)
-            events = _use_events(used[:, place], weights, _row(fit, name, visit))
-            found += rows_of(events, people, gates)
-            notes += said
-    return found, notes
+
+    def events() -> Iterator[Event]:
+        for name in [column for column in visit_rows.columns if str(column).startswith(PREFIX)]:
+            used = wide_responses(episodes, visit_rows, rows.visits, name)
+            weights = weigh(~np.isnan(used), rows.visits)
+            for place, visit in enumerate(rows.visits):
+                yield from _use_events(used[:, place], weights[place], _row(fit, name, visit))
+
+    return list(rows_of(events(), weigh.people, gates))
 
 
 def _use_events(used: Array, weights: Array, row: Row) -> Iterator[Event]:
@@ -102,34 +99,40 @@ def _use_events(used: Array, weights: Array, row: Row) -> Iterator[Event]:
         yield Event(responses=responses, counted=seen, weights=given, row=said)
 
 
-def seen_weights(seen: Mask, people: People, visit: str) -> tuple[Array, list[str]]:
-    """Return observation weights, and a note where they cannot be estimated and are equal.
+@dataclass(kw_only=True, eq=False)
+class SeenWeights:
+    """Observation weights, worked out once for all questions of which the same were seen.
 
-    Types of which all or none were seen have equal weights by themselves.
+    Attributes
+    ----------
+    people : People
+    notes : list of str
+        Visits at which they cannot be estimated, and everyone seen counts alike.
     """
-    population = people.population
-    k = population.n_exposures
-    sizes = np.bincount(population.exposure, minlength=k)
-    counts = np.bincount(population.exposure[seen], minlength=k)
-    partly = ((counts > 0) & (counts < sizes))[population.exposure]
-    weights = seen.astype(np.float64)
-    if not partly.any():
-        return weights, []
-    codes, exposure = np.unique(population.exposure[partly], return_inverse=True)
-    part = replace(
-        population,
-        exposure=exposure.astype(np.int64),
-        covariates=population.covariates[partly],
-        cluster=population.cluster[partly],
-        n_exposures=len(codes),
-        place=None if population.place is None else population.place[partly],
-    )
-    try:
-        weights[partly] = observation_weights(seen[partly], part)
-    except EstimationError as error:
-        words = f"Medicines at {visit}: everyone seen counts alike, because the chance of being"
-        return weights, [f"{words} seen could not be modelled. {error}"]
-    return weights, []
+
+    people: People
+    notes: list[str] = field(default_factory=list)
+    _known: dict[bytes, list[Array]] = field(default_factory=dict)
+
+    def __call__(self, seen: Mask, visits: Sequence[str]) -> list[Array]:
+        """Return (n,) weights for each visit, given (n, T) who was seen."""
+        key = np.packbits(seen).tobytes()
+        if key not in self._known:
+            found = observation_weights(seen, self.people.population)
+            self._known[key] = [
+                self._or_equal(weights, seen[:, place], visit)
+                for place, (weights, visit) in enumerate(zip(found, visits, strict=True))
+            ]
+        return self._known[key]
+
+    def _or_equal(self, weights: Array | EstimationError, seen: Mask, visit: str) -> Array:
+        if not isinstance(weights, EstimationError):
+            return weights
+        self.notes.append(
+            f"Medicines at {visit}: everyone seen counts alike, because the chance of being seen "
+            f"could not be modelled. {weights}"
+        )
+        return seen.astype(np.float64)
 
 
 def _row(fit: OutcomeFit, estimand: str, visit: str) -> Row:
@@ -139,22 +142,18 @@ def _row(fit: OutcomeFit, estimand: str, visit: str) -> Row:
 
 
 # ---------------------------------------------------------------------------------------- change
-def change_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> tuple[list[Row], list[str]]:
-    """Return changes of the mean dose, what became of the dose of users and others, and notes."""
-    people = medication_people(rows, fit)
+def change_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: Gates) -> list[Row]:
+    """Return changes of the mean dose, and what became of the dose of users and of others."""
     before = baseline_scores(rows)
     found = list(_mean_changes(fit, before, gates))
-    notes: list[str] = []
+    weights = weigh(~np.isnan(rows.y), rows.visits)
     for place, visit in enumerate(rows.visits):
         closed = {exposure: why for (exposure, at), why in gates.items() if at == visit}
-        after = rows.y[:, place]
-        weights, said = seen_weights(~np.isnan(after), people, visit)
-        notes += said
-        for population, mask, answers in _answers(before, after):
+        for population, mask, answers in _answers(before, rows.y[:, place]):
             for code, answer in answers.items():
                 row = {**_row(fit, code, visit), "population": population}
-                found += _weighted_rows(answer, weights * mask, people, row, closed)
-    return found, notes
+                found += _weighted_rows(answer, weights[place] * mask, weigh.people, row, closed)
+    return found
 
 
 def _mean_changes(fit: OutcomeFit, before: Array, gates: Gates) -> Iterator[Row]:
@@ -248,7 +247,6 @@ def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Share
     """
     population = people.population
     k = population.n_exposures
-    cluster, n_clusters = population.clusters
     risk, variance, effective = np.full(k, np.nan), np.full(k, np.nan), np.ones(k)
     for exposure in range(k):
         here = np.where(population.exposure == exposure, weights, 0.0)
@@ -256,9 +254,10 @@ def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Share
         if total == 0:
             continue
         risk[exposure] = here @ answer / total
-        parts = np.bincount(cluster, here * (answer - risk[exposure]) / total, n_clusters)
-        n = len(np.unique(cluster[here > 0]))
-        variance[exposure] = parts @ parts * n / max(n - 1, 1)
+        parts = population.clusters.total(
+            np.column_stack([here * (answer - risk[exposure]) / total, here > 0])
+        )
+        n = int(np.count_nonzero(parts[:, 1]))
+        variance[exposure] = parts[:, 0] @ parts[:, 0] * n / max(n - 1, 1)
         effective[exposure] = total**2 / (here @ here)
-    shares = replace(empty_shares(k), risk=risk, covariance=np.diag(variance), df=LARGE_DF)
-    return shares, effective
+    return Shares(risk=risk, covariance=np.diag(variance), df=LARGE_DF), effective

@@ -60,11 +60,12 @@ def responder_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> list[Row
         return []
     people = study_people(rows, fit)
     drawn = draw_visits(rows, fit)
-    return [
-        row
+    events = (
+        event
         for visit in range(len(rows.visits))
-        for row in _visit_rows(rows, fit, people, drawn[:, visit], visit, gates)
-    ]
+        for event in _visit_events(rows, fit, drawn[:, visit], visit)
+    )
+    return list(rows_of(events, people, gates))
 
 
 def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
@@ -144,14 +145,7 @@ class _Question:
         return hit.astype(np.float64)
 
 
-def _visit_rows(
-    rows: OutcomeRows,
-    fit: OutcomeFit,
-    people: People,
-    drawn: Array,
-    visit: int,
-    gates: Gates,
-) -> Iterator[Row]:
+def _visit_events(rows: OutcomeRows, fit: OutcomeFit, drawn: Array, visit: int) -> Iterator[Event]:
     baseline = baseline_scores(rows)
     gain = fit.about.direction * (drawn - baseline[:, None])
     seen = ~np.isnan(rows.y[:, visit])
@@ -161,13 +155,12 @@ def _visit_rows(
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = 100 * gain / np.where(baseline > 0, baseline, np.nan)[:, None]
     asked = [*((q, gain) for q in in_points), *((q, relative) for q in percent)]
-    events = (
+    yield from (
         ask(question, values, seen, _row(fit, question, method, rows.visits[visit]))
         for question, values in asked
         for method, ask in _METHODS.items()
         if question.beside or method == DRAWN
     )
-    yield from rows_of(events, people, gates)
 
 
 def baseline_scores(rows: OutcomeRows) -> Array:
@@ -184,7 +177,7 @@ def _is_primary(rows: OutcomeRows, visit: int) -> bool:
 
 
 def _questions(rows: OutcomeRows, *, primary: bool) -> list[_Question]:
-    """Thresholds in points in ascending order, so that each fit starts near its solution."""
+    """Thresholds in points in ascending order, then getting worse."""
     declared = [r.threshold for r in rows.outcome.responders if r.threshold is not None]
     if not declared:
         return []

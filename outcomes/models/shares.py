@@ -5,7 +5,8 @@ Method
 A logistic regression of the event on exposure and covariates predicts, for every analysed episode,
 the risk under each exposure; the mean over all episodes is the standardised share (g-computation)
 [1]_. A weak ridge on the covariates, never on the exposures, keeps a clinic in which no one had the
-event from ending the fit.
+event from ending the fit. Events of one population are fitted together
+(:mod:`outcomes.stats.logistic`).
 Errors: a sandwich clustered by patient, through the delta method; the covariates of the analysed
 episodes are taken as they are.
 
@@ -32,7 +33,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -42,13 +43,14 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from outcomes.core.errors import EstimationError
-from outcomes.stats.logistic import LogisticFit, fit_logistic, one_step
+from outcomes.stats.logistic import Clusters, LogisticFit, clustered, fit_logistic, one_step
 from outcomes.stats.shared_columns import SharedRows
 
 if TYPE_CHECKING:
     from outcomes.stats.logistic import Chunk
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 CHUNK: Final = 4096
 """Rows at a time: few enough that a block of the design stays in the processor's cache."""
 LARGE_DF: Final = 1e6
@@ -59,26 +61,20 @@ TOLERANCE: Final = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """Answer of :func:`standardised_shares`.
+    """Standardised shares of one event.
 
     Attributes
     ----------
     risk : (k,) array
-        One share an exposure, from 0 to 1.
+        One share an exposure, from 0 to 1; NaN for one that was not asked for.
     covariance : (k, k) array
     df : float
         Degrees of freedom for intervals; large where nothing was drawn.
-    beta : (p,) array
-        Solution of the regression.
-    crude : (k,) array
-        Weighted mean of the responses; with ``beta`` a good start for a similar event.
     """
 
     risk: Array
     covariance: Array
     df: float
-    beta: Array
-    crude: Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,53 +129,107 @@ class Population:
         ]
 
     @cached_property
-    def clusters(self) -> tuple[npt.NDArray[np.int64], int]:
-        """Codes of the clusters from 0, and how many there are."""
-        codes, place = np.unique(self.cluster, return_inverse=True)
-        return place, len(codes)
+    def clusters(self) -> Clusters:
+        """Rows of one cluster beside each other."""
+        return Clusters.of(self.cluster)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the design."""
+        return self.n_exposures + int(self.covariates.shape[1])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """What a regression needs of one event, without its draws.
+
+    Attributes
+    ----------
+    mean : (n,) array
+        Over the draws.
+    weights : (n,) array
+        Of the rows in the regression; 0 leaves a row out. The standardisation is always over all
+        rows alike.
+    asked : (k,) bool array
+        Exposures whose share is wanted; the rows of others are left out.
+    scores : (p, m) array or None
+        Estimating equation of each draw less that of their mean; None where nothing was drawn.
+    """
+
+    mean: Array
+    weights: Array
+    asked: Mask
+    scores: Array | None
+
+    @classmethod
+    def of(
+        cls,
+        responses: Array,
+        population: Population,
+        *,
+        weights: Array | None = None,
+        asked: Mask | None = None,
+    ) -> Answers:
+        """Take (n, m) draws of the 0/1 event; the same in every column where it was seen."""
+        which = np.ones(population.n_exposures, dtype=np.bool_) if asked is None else asked
+        given = np.ones(len(responses)) if weights is None else weights
+        used = given * which[population.exposure]
+        mean = responses.mean(axis=1)
+        drawn = responses.shape[1] > 1
+        scores = _draw_scores(responses, mean, used, population) if drawn else None
+        return cls(mean=mean, weights=used, asked=which, scores=scores)
 
 
 def standardised_shares(
-    responses: Array,
-    population: Population,
-    *,
-    weights: Array | None = None,
-    start: Shares | None = None,
-) -> Shares:
-    """Standardise shares over the whole population.
+    events: Sequence[Answers], population: Population
+) -> list[Shares | EstimationError]:
+    """Standardise the shares of several events over the whole population.
 
     Parameters
     ----------
-    responses : (n, m) array
-        Draws of the 0/1 event; the same in every column where it was seen.
+    events : sequence of Answers
     population : Population
-    weights : (n,) array, optional
-        Weights of the rows in the regression (0 leaves a row out); the standardisation is always
-        over all rows alike.
-    start : Shares, optional
-        Those of a similar event.
 
-    Raises
-    ------
-    NotConverged, NotEstimable
-        Where a share cannot be estimated, for instance as everyone in a group has the event.
+    Returns
+    -------
+    list
+        Shares of each event, or why they cannot be estimated, for instance as everyone in a group
+        has the event.
     """
-    n, n_draws = responses.shape
-    row_weights = np.ones(n) if weights is None else weights
-    mean = responses.mean(axis=1)
-    crude = _crude(mean, row_weights, population)
-    fit = _fit(mean, row_weights, population, _start(crude, start, population))
+    if not events:
+        return []
+    mean = np.column_stack([event.mean for event in events])
+    weights = np.column_stack([event.weights for event in events])
+    asked = np.column_stack([event.asked for event in events])
+    fits = _fit(mean, weights, asked, population)
+    return [
+        fit if isinstance(fit, EstimationError) else _standardised(event, fit, population)
+        for event, fit in zip(events, fits, strict=True)
+    ]
+
+
+def _standardised(
+    event: Answers, fit: LogisticFit, population: Population
+) -> Shares | EstimationError:
     risk, gradient = _risks(fit.beta, population)
-    within = (
-        gradient @ (fit.beta_cov + _lost_spread(fit, mean, row_weights, population)) @ gradient.T
+    try:
+        within = _within(event, fit, gradient, population)
+    except EstimationError as error:
+        return error
+    covariance, df = within, LARGE_DF
+    if event.scores is not None:
+        draws = gradient @ (one_step(fit, event.scores) - fit.beta[:, None])
+        n_draws = draws.shape[1]
+        between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws))
+        here = np.ix_(event.asked, event.asked)
+        df = _rubin_df(within[here], between[here], n_draws)
+        covariance = within + between
+    known = np.outer(event.asked, event.asked)
+    return Shares(
+        risk=np.where(event.asked, risk, np.nan),
+        covariance=np.where(known, covariance, np.nan),
+        df=df,
     )
-    if n_draws == 1:
-        return Shares(risk=risk, covariance=within, df=LARGE_DF, beta=fit.beta, crude=crude)
-    betas = one_step(fit, _draw_scores(responses, mean, row_weights, population))
-    draws = gradient @ (betas - fit.beta[:, None])
-    between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws))
-    df = _rubin_df(within, between, n_draws)
-    return Shares(risk=risk, covariance=within + between, df=df, beta=fit.beta, crude=crude)
 
 
 def _parts(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
@@ -187,48 +237,30 @@ def _parts(rows: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
         yield rows[start : start + CHUNK]
 
 
-def _crude(response: Array, weights: Array, population: Population) -> Array:
-    """Weighted mean by exposure, (k,); 0 where nobody has a weight."""
-    k, exposure = population.n_exposures, population.exposure
-    total = np.bincount(exposure, weights, k)
-    events = np.bincount(exposure, weights * response, k)
-    mean: Array = events / np.where(total > 0, total, 1.0)
-    return mean
-
-
-def _start(crude: Array, start: Shares | None, population: Population) -> Array:
-    """Begin at the crude shares: alone, or as far from a similar event as those of it."""
-    new = logit(np.clip(crude, 1e-6, 1 - 1e-6))
-    if start is None:
-        return np.append(new, np.zeros(population.covariates.shape[1]))
-    beta = start.beta.copy()
-    beta[: len(crude)] += new - logit(np.clip(start.crude, 1e-6, 1 - 1e-6))
-    return beta
-
-
 def _fit(
-    response: Array, weights: Array, population: Population, start: Array | None = None
-) -> LogisticFit:
-    used = weights > 0
-    seen = np.bincount(population.exposure[used], minlength=population.n_exposures)
-    if (seen == 0).any():
-        raise EstimationError("A group has no episode with a value, so its share is unknown.")
-    cluster, n_clusters = population.clusters
+    response: Array, weights: Array, asked: Mask, population: Population
+) -> list[LogisticFit | EstimationError]:
+    """Fit (n, m) responses together; an exposure that is not asked for keeps a coefficient of 0."""
     chunks: list[Chunk] = [
-        (block.x, response[block.rows], weights[block.rows], cluster[block.rows])
-        for block in population.blocks
+        (block.x, response[block.rows], weights[block.rows]) for block in population.blocks
     ]
-    n_columns = population.n_exposures + population.covariates.shape[1]
-    ridge = np.zeros(n_columns)
-    ridge[population.n_exposures :] = RIDGE
-    return fit_logistic(
-        lambda: chunks,
-        n_columns=n_columns,
-        n_clusters=n_clusters,
-        ridge=ridge,
-        start=start,
-        tolerance=TOLERANCE,
-    )
+    k, m = population.n_exposures, response.shape[1]
+    ridge = np.full((population.n_columns, m), RIDGE)
+    ridge[:k] = np.where(asked, 0.0, 1.0)
+    start = np.zeros((population.n_columns, m))
+    seen = np.zeros((k, m), dtype=np.bool_)
+    for exposure in range(k):
+        here = population.exposure == exposure
+        total = weights[here].sum(axis=0)
+        seen[exposure] = total > 0
+        crude = (weights[here] * response[here]).sum(axis=0) / np.where(total > 0, total, 1.0)
+        start[exposure] = np.where(asked[exposure], logit(np.clip(crude, 1e-6, 1 - 1e-6)), 0.0)
+    fits = fit_logistic(lambda: chunks, start=start, ridge=ridge, tolerance=TOLERANCE)
+    return [fit if (seen | ~asked)[:, at].all() else _nobody() for at, fit in enumerate(fits)]
+
+
+def _nobody() -> EstimationError:
+    return EstimationError("A group has no episode with a value, so its share is unknown.")
 
 
 def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
@@ -245,22 +277,27 @@ def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
     return risk / n, gradient / n
 
 
-def _lost_spread(fit: LogisticFit, mean: Array, weights: Array, population: Population) -> Array:
-    """What averaging the draws took from the sandwich; nothing where all draws agree."""
-    spread = weights * np.sqrt(mean * (1 - mean))
-    meat = np.zeros_like(fit.beta_cov)
-    if not spread.any():
-        return meat
+def _within(event: Answers, fit: LogisticFit, gradient: Array, population: Population) -> Array:
+    """Sandwich of the shares, and what averaging the draws took from it, (k, k)."""
+    n, k = len(event.mean), population.n_exposures
+    functional = gradient @ np.linalg.inv(fit.information)
+    influence = np.empty((n, k))
+    lost = np.zeros((k, k))
     for block in population.blocks:
-        meat += block.x.gram(spread[block.rows])
-    bread = np.linalg.inv(fit.information)
-    return bread @ meat @ bread
+        rows = block.rows
+        mean, weights = event.mean[rows], event.weights[rows]
+        parts = block.x.times(functional.T)
+        residual = weights * (mean - expit(block.x.times(fit.beta)))
+        influence[rows] = parts * residual[:, None]
+        if event.scores is not None:
+            spread = parts * (weights * np.sqrt(mean * (1 - mean)))[:, None]
+            lost += spread.T @ spread
+    return clustered(influence, population.clusters, event.weights > 0) + lost
 
 
 def _draw_scores(responses: Array, mean: Array, weights: Array, population: Population) -> Array:
     """Estimating equation of each draw at the solution of their mean, (p, m)."""
-    n_columns = population.n_exposures + population.covariates.shape[1]
-    score = np.zeros((n_columns, responses.shape[1]))
+    score = np.zeros((population.n_columns, responses.shape[1]))
     for block in population.blocks:
         rows = block.rows
         score += block.x.turned_times(weights[rows, None] * (responses[rows] - mean[rows, None]))
@@ -275,18 +312,44 @@ def _rubin_df(within: Array, between: Array, n_draws: int) -> float:
 
 
 def observation_weights(
-    observed: npt.NDArray[np.bool_], population: Population, *, truncate: float = 0.99
-) -> Array:
+    observed: Mask, population: Population, *, truncate: float = 0.99
+) -> list[Array | EstimationError]:
     """Inverse of the estimated chance of being seen; 0 for the unseen.
 
-    Weights above the ``truncate`` quantile are cut to it. All seen: all weights are 1.
+    Everyone seen of an exposure of which all or none were seen has a weight of 1. Other weights
+    above their ``truncate`` quantile are cut to it.
+
+    Parameters
+    ----------
+    observed : (n, m) bool array
+        Who was seen, a column a visit.
+    population : Population
+
+    Returns
+    -------
+    list
+        (n,) weights for each visit, or why they cannot be estimated.
     """
-    if observed.all():
-        return np.ones(len(observed))
-    fit = _fit(observed.astype(np.float64), np.ones(len(observed)), population)
-    chance = np.empty(len(observed))
-    for block in population.blocks:
-        chance[block.rows] = expit(block.x.times(fit.beta))
-    weights = np.where(observed, 1 / chance, 0.0)
-    cut = float(np.quantile(weights[observed], truncate))
-    return np.clip(weights, 0.0, cut)
+    exposure, k = population.exposure, population.n_exposures
+    sizes = np.bincount(exposure, minlength=k)[:, None]
+    counts = np.column_stack([np.bincount(exposure[seen], minlength=k) for seen in observed.T])
+    asked = (counts > 0) & (counts < sizes)
+    partly = asked[exposure]
+    response, used = observed.astype(np.float64), partly.astype(np.float64)
+    some = np.flatnonzero(asked.any(axis=0))
+    weights: list[Array | EstimationError] = list(response.T.copy())
+    fits = _fit(response[:, some], used[:, some], asked[:, some], population) if some.size else []
+    for at, fit in zip(some, fits, strict=True):
+        if isinstance(fit, EstimationError):
+            weights[at] = fit
+            continue
+        eta = np.empty(len(exposure))
+        for block in population.blocks:
+            eta[block.rows] = block.x.times(fit.beta)
+        here = observed[:, at] & partly[:, at]
+        inverse = 1 + np.exp(-eta[here])
+        cut = float(np.quantile(inverse, truncate))
+        found = response[:, at].copy()
+        found[here] = np.minimum(inverse, cut)
+        weights[at] = found
+    return weights

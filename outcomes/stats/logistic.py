@@ -1,32 +1,35 @@
-r"""Streamed logistic regression with a clustered sandwich covariance.
+r"""Streamed logistic regressions of several responses on one design.
 
 Model
 -----
-:math:`\operatorname{logit} E[y_i] = x_i'\beta`, rows :math:`i` with weights :math:`w_i \ge 0` in
-clusters :math:`g`. The response may lie anywhere in [0, 1]: a mean over draws of an unseen 0/1
-response is a fractional response, and the estimating equation
-:math:`\sum_i w_i x_i (y_i - \mu_i) = 0` stays unbiased [1]_.
+:math:`\operatorname{logit} E[y_i] = x_i'\beta`, rows :math:`i` with weights :math:`w_i \ge 0`. The
+response may lie anywhere in [0, 1]: a mean over draws of an unseen 0/1 response is a fractional
+response, and the estimating equation :math:`\sum_i w_i x_i (y_i - \mu_i) = 0` stays unbiased [1]_.
+Independence is the working model, so the point estimates are those of a generalised estimating
+equation with an independence structure.
 
 Algorithm
 ---------
 Newton's method on the estimating equation, which is the gradient of a concave function, with step
 halving. Close to the solution the matrix of the step before is kept, which changes the path and not
-the solution. Every pass streams over chunks of rows and keeps sums only. The covariance is
-
-.. math::
-
-   A^{-1} \Bigl(\sum_g s_g s_g'\Bigr) A^{-1}, \quad s_g = \sum_{i \in g} w_i x_i (y_i - \mu_i),
-   \quad A = \sum_i w_i \mu_i (1 - \mu_i) x_i x_i',
-
-times :math:`G / (G - 1)` for :math:`G` clusters [2]_. Independence is the working model, so the
-point estimates are those of a generalised estimating equation with an independence structure.
+the solution. All responses go through the data together, each until it has its own solution. In
+large data a thin part of the rows is solved first, to begin close by. Every pass streams over
+chunks of rows and keeps sums only.
 
 A ridge :math:`\lambda_j \beta_j^2 / 2` may be put on single columns, so that a clinic in which no
 one had the event does not end the fit: :math:`\lambda_j \beta_j` then leaves the score and
-:math:`\lambda_j` joins the diagonal of :math:`A`. Columns without one are not shrunken.
+:math:`\lambda_j` joins the diagonal of the information
+:math:`A = \sum_i w_i \mu_i (1 - \mu_i) x_i x_i'`. Columns without one are not shrunken.
 
-What is not done: separation by an unpenalised column shows as a fit that does not converge and is
-raised as ``NotConverged``.
+Errors
+------
+For a linear functional :math:`H\beta`, :func:`clustered` gives the sandwich
+:math:`\sum_g h_g h_g'` with :math:`h_g = \sum_{i \in g} H A^{-1} x_i w_i (y_i - \mu_i)` over
+clusters :math:`g`, times :math:`G / (G - 1)` for the :math:`G` clusters with weight [2]_: no
+matrix of all coefficients is made on the way.
+
+What is not done: separation by an unpenalised column shows as a fit that does not converge, and is
+answered with ``NotConverged``.
 
 References
 ----------
@@ -38,103 +41,83 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from outcomes.core.errors import NotConverged, NotEstimable
+from outcomes.core.errors import EstimationError, NotConverged, NotEstimable
 from outcomes.stats.shared_columns import SharedRows
 
 Array = npt.NDArray[np.float64]
-Chunk = tuple[Array | SharedRows, Array, Array, npt.NDArray[np.int64]]
-"""Rows of a chunk: design (n, p), response (n,), weights (n,), cluster codes (n,) from 0."""
+Mask = npt.NDArray[np.bool_]
+Chunk = tuple[Array | SharedRows, Array, Array]
+"""Rows of a chunk: design (n, p), responses (n, m), their weights (n, m)."""
 Chunks = Callable[[], Iterable[Chunk]]
-CLOSE = 0.2
+CLOSE: Final = 0.2
 """Largest step of a coefficient from which the matrix of the step before is good enough."""
+FAR: Final = 30.0
+"""Coefficient beyond which there is no finite solution."""
+THIN: Final = 8
+"""One row in so many is solved first, where that leaves ``ENOUGH`` rows a column."""
+ENOUGH: Final = 50
+ROUGH: Final = 1e-4
+"""Tolerance of the thin solution."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogisticFit:
-    """Answer of :func:`fit_logistic`.
+    """Solution for one response.
 
     Attributes
     ----------
     beta : (p,) array
-    beta_cov : (p, p) array
-        Clustered sandwich.
     information : (p, p) array
         ``A`` above, at the solution.
     gradient_norm : float
         Largest absolute element of the estimating equation divided by the sum of weights.
-    n_iterations, n_clusters : int
     """
 
     beta: Array
-    beta_cov: Array
     information: Array
     gradient_norm: float
-    n_iterations: int
-    n_clusters: int
 
 
 def fit_logistic(
     chunks: Chunks,
     *,
-    n_columns: int,
-    n_clusters: int,
-    ridge: Array | None = None,
-    start: Array | None = None,
+    start: Array,
+    ridge: Array,
     tolerance: float = 1e-10,
-    max_iterations: int = 50,
-) -> LogisticFit:
-    """Fit by Newton's method; every pass calls ``chunks()`` once.
+    max_passes: int = 100,
+) -> list[LogisticFit | EstimationError]:
+    """Fit every response by Newton's method; each pass calls ``chunks()`` once.
 
     Parameters
     ----------
     chunks : callable
-        Returns an iterable of ``(x, y, weights, cluster)``; called once a pass.
-    n_columns, n_clusters : int
-        Columns of the design, and number of cluster codes.
-    ridge : (p,) array, optional
-        Penalty of each column; none by default.
-    start : (p,) array, optional
-        Where to begin, such as the solution for a similar response; default zero.
+        Returns an iterable of ``(x, y, weights)``; called once a pass.
+    start : (p, m) array
+        Where to begin, a column a response.
+    ridge : (p, m) array
+        Penalty of each column for each response.
     tolerance : float
         On the mean estimating equation.
 
-    Raises
-    ------
-    NotConverged
-        Where no solution is found, as with separated groups.
-    NotEstimable
-        Where the information is singular.
+    Returns
+    -------
+    list
+        A fit for each response; in its place ``NotConverged`` where no solution is found, as with
+        separated groups, or ``NotEstimable`` where the information is singular.
     """
-    penalty = np.zeros(n_columns) if ridge is None else ridge
-    at = _sums(chunks, np.zeros(n_columns) if start is None else start, penalty)
-    for iteration in range(1, max_iterations + 1):
-        gradient_norm = float(np.abs(at.score).max() / at.total)
-        if gradient_norm < tolerance:
-            information, meat = _final_sums(chunks, at.beta, penalty, n_clusters)
-            bread = np.linalg.inv(information)
-            covariance = n_clusters / (n_clusters - 1) * bread @ meat @ bread
-            return LogisticFit(
-                beta=at.beta,
-                beta_cov=covariance,
-                information=information,
-                gradient_norm=gradient_norm,
-                n_iterations=iteration,
-                n_clusters=n_clusters,
-            )
-        at = _newton_step(chunks, at, penalty)
-        if np.abs(at.beta).max() > 30:
-            break
-    raise NotConverged(
-        "The logistic regression for a share has no finite solution: in some group everyone, or no "
-        "one, has the event. Choose another threshold, or pool small groups."
-    )
+    begin = _thin_solution(chunks, start, ridge)
+    found = _Search.at(begin, ridge)
+    found.run(chunks, tolerance, max_passes)
+    return found.fits(chunks)
 
 
 def one_step(fit: LogisticFit, score: Array) -> Array:
@@ -152,110 +135,233 @@ def one_step(fit: LogisticFit, score: Array) -> Array:
     return fit.beta[:, None] + np.linalg.solve(fit.information, score)
 
 
-def standardise(design_means: Iterable[tuple[Array, Array]], beta: Array) -> tuple[Array, Array]:
-    """Mean predicted risk and its gradient over rows.
+def clustered(influence: Array, clusters: Clusters, taking_part: Mask) -> Array:
+    """Sandwich of a functional from the influence of every row.
 
     Parameters
     ----------
-    design_means : iterable of (x, w)
-        Chunks of the design with the exposure set to one level, and row weights.
-    beta : (p,) array
+    influence : (n, q) array
+        ``H A^-1 x_i w_i (y_i - mu_i)``.
+    clusters : Clusters
+    taking_part : (n,) bool array
+        Rows with weight.
 
     Returns
     -------
-    risk : () array
-    gradient : (p,) array
-        Derivative of the risk by beta.
+    (q, q) array
+
+    Raises
+    ------
+    NotEstimable
+        Where fewer than two clusters take part.
     """
-    risk, total, gradient = 0.0, 0.0, np.zeros(beta.size)
-    for x, weights in design_means:
-        mean = expit(x @ beta)
-        risk += float(weights @ mean)
-        gradient += x.T @ (weights * mean * (1 - mean))
-        total += float(weights.sum())
-    return np.asarray(risk / total), gradient / total
+    n = int(np.count_nonzero(clusters.total(taking_part.astype(np.float64)[:, None])))
+    if n < 2:
+        raise NotEstimable("Fewer than two patients have a value, so a share has no error.")
+    sums = clusters.total(influence)
+    return n / (n - 1) * sums.T @ sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _At:
-    """Where the search is; loss and matrix are those of the last full pass.
+class Clusters:
+    """Which rows belong together.
+
+    Attributes
+    ----------
+    order : (n,) int array
+        The rows, those of one cluster beside each other.
+    starts : (G,) int array
+        Where clusters begin in that order.
+    """
+
+    order: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, codes: npt.NDArray[np.int64]) -> Clusters:
+        """Sort the rows by (n,) codes of any kind."""
+        order = np.argsort(codes, kind="stable")
+        starts = np.flatnonzero(np.diff(codes[order], prepend=codes[order[:1]] - 1))
+        return cls(order=order, starts=starts)
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.int64]:
+        """(n,): number of the cluster of each row, in their order."""
+        n, starts = len(self.order), self.starts
+        return np.repeat(np.arange(len(starts)), np.diff(starts, append=n))
+
+    def total(self, values: Array) -> Array:
+        """(G, q): sums of (n, q) values over the rows of each cluster."""
+        return np.add.reduceat(values[self.order], self.starts, axis=0)
+
+
+# ------------------------------------------------------------------------------------- the search
+@dataclass(kw_only=True, eq=False)
+class _Search:
+    """Where the search is for each response; matrix and loss are those of its last full pass.
 
     The loss is the negative penalised log-likelihood, fractional responses allowed.
     """
 
+    ridge: Array
     beta: Array
+    step: Array
     score: Array
-    loss: float
+    loss: Array
+    total: Array
     information: Array
+    full: Mask
+    searching: Mask
+    errors: dict[int, EstimationError]
+
+    @classmethod
+    def at(cls, start: Array, ridge: Array) -> _Search:
+        p, m = start.shape
+        return cls(
+            ridge=ridge,
+            beta=start.copy(),
+            step=np.zeros((p, m)),
+            score=np.zeros((p, m)),
+            loss=np.full(m, np.inf),
+            total=np.ones(m),
+            information=np.zeros((m, p, p)),
+            full=np.ones(m, dtype=np.bool_),
+            searching=np.ones(m, dtype=np.bool_),
+            errors={},
+        )
+
+    def run(self, chunks: Chunks, tolerance: float, max_passes: int) -> None:
+        for _ in range(max_passes):
+            active = np.flatnonzero(self.searching)
+            if not active.size:
+                return
+            for at, new in zip(active, _sums(chunks, self, active), strict=True):
+                self._take(int(at), new, tolerance)
+        for at in np.flatnonzero(self.searching):
+            self.errors[int(at)] = _no_solution()
+
+    def _take(self, at: int, new: _Sums, tolerance: float) -> None:
+        """Go on from a point, or back half a step where it is worse than the one before."""
+        if self.full[at] and new.loss > self.loss[at] and np.abs(self.step[:, at]).max() > 1e-8:
+            self.step[:, at] /= 2
+            self.beta[:, at] -= self.step[:, at]
+            return
+        self.score[:, at], self.total[at] = new.score, new.total
+        if new.information is not None:
+            self.information[at], self.loss[at] = new.information, new.loss
+        if np.abs(new.score).max() / new.total < tolerance:
+            self.searching[at] = False
+            return
+        try:
+            step = np.linalg.solve(self.information[at], new.score)
+        except np.linalg.LinAlgError:
+            self._give_up(at, _no_information())
+            return
+        self.step[:, at] = step
+        self.beta[:, at] += step
+        self.full[at] = np.abs(step).max() >= CLOSE
+        if np.abs(self.beta[:, at]).max() > FAR:
+            self._give_up(at, _no_solution())
+
+    def _give_up(self, at: int, error: EstimationError) -> None:
+        self.errors[at] = error
+        self.searching[at] = False
+
+    def fits(self, chunks: Chunks) -> list[LogisticFit | EstimationError]:
+        """Return the solutions, with the information there."""
+        m = self.beta.shape[1]
+        solved = np.array([at for at in range(m) if at not in self.errors], dtype=np.int64)
+        self.full[:] = True
+        last = dict(zip(solved.tolist(), _sums(chunks, self, solved), strict=True))
+        return [
+            self.errors[at]
+            if at in self.errors
+            else LogisticFit(
+                beta=self.beta[:, at].copy(),
+                information=np.asarray(last[at].information),
+                gradient_norm=float(np.abs(last[at].score).max() / last[at].total),
+            )
+            for at in range(m)
+        ]
+
+
+@dataclass(kw_only=True, eq=False)
+class _Sums:
+    """Sums over all rows for one response; the information of full passes alone."""
+
+    score: Array
     total: float
+    loss: float
+    information: Array | None
 
 
-def _sums(chunks: Chunks, beta: Array, ridge: Array) -> _At:
-    total, loss = 0.0, float(ridge @ beta**2) / 2
+def _sums(chunks: Chunks, search: _Search, which: npt.NDArray[np.int64]) -> list[_Sums]:
+    """Go through the data once for some of the responses."""
+    if not which.size:
+        return []
+    beta, ridge, full = search.beta[:, which], search.ridge[:, which], search.full[which]
     score = -ridge * beta
-    information = np.diag(ridge)
-    for x, y, weights, _ in chunks():
+    loss = np.einsum("pm,pm->m", ridge, beta**2) / 2
+    total = np.zeros(which.size)
+    information = {int(k): np.diag(ridge[:, k]) for k in np.flatnonzero(full)}
+    for x, y, weights in chunks():
         rows = SharedRows.of(x)
+        response, weight = (y, weights) if which.size == y.shape[1] else _some(y, weights, which)
         eta = rows.times(beta)
         mean = expit(eta)
-        score += rows.turned_times(weights * (y - mean))
-        information += rows.gram(np.sqrt(weights * mean * (1 - mean)))
-        loss += float(weights @ (np.logaddexp(0.0, eta) - y * eta))
-        total += float(weights.sum())
-    return _At(beta=beta, score=score, loss=loss, information=information, total=total)
+        score += rows.turned_times(weight * (response - mean))
+        total += weight.sum(axis=0)
+        for k, matrix in information.items():
+            spread = weight[:, k] * mean[:, k] * (1 - mean[:, k])
+            matrix += rows.gram(np.sqrt(spread))
+            loss[k] += float(weight[:, k] @ _loss(eta[:, k], mean[:, k], response[:, k]))
+    return [
+        _Sums(
+            score=score[:, k],
+            total=float(total[k]),
+            loss=float(loss[k]),
+            information=information.get(k),
+        )
+        for k in range(which.size)
+    ]
 
 
-def _score(chunks: Chunks, beta: Array, ridge: Array) -> Array:
-    score = -ridge * beta
-    for x, y, weights, _ in chunks():
+def _loss(eta: Array, mean: Array, response: Array) -> Array:
+    """``log(1 + exp(eta)) - y eta``, without a large exponential."""
+    lost: Array = np.maximum(eta, 0.0) - np.log(np.maximum(mean, 1 - mean)) - response * eta
+    return lost
+
+
+def _some(y: Array, weights: Array, which: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+    return y[:, which], weights[:, which]
+
+
+def _thin_solution(chunks: Chunks, start: Array, ridge: Array) -> Array:
+    """Solve one row in ``THIN``, or stay at the start where that is too few or has no solution."""
+    if sum(len(y) for _, y, _ in chunks()) < THIN * ENOUGH * len(start):
+        return start
+    search = _Search.at(start, ridge)
+    search.run(lambda: _thinned(chunks), ROUGH, max_passes=20)
+    begin = start.copy()
+    solved = [at for at in range(start.shape[1]) if at not in search.errors]
+    begin[:, solved] = search.beta[:, solved]
+    return begin
+
+
+def _thinned(chunks: Chunks) -> Iterator[Chunk]:
+    for x, y, weights in chunks():
         rows = SharedRows.of(x)
-        score += rows.turned_times(weights * (y - expit(rows.times(beta))))
-    return score
+        yield replace(rows, own=rows.own[::THIN]), y[::THIN], weights[::THIN]
 
 
-def _newton_step(chunks: Chunks, at: _At, ridge: Array) -> _At:
-    try:
-        step = np.linalg.solve(at.information, at.score)
-    except np.linalg.LinAlgError as error:
-        raise NotEstimable(
-            "A covariate or group carries no information on this share. Leave it out of the model."
-        ) from error
-    if np.abs(step).max() < CLOSE:
-        beta = at.beta + step
-        return replace(at, beta=beta, score=_score(chunks, beta, ridge))
-    while True:  # far from the solution: make sure that the step improves
-        new = _sums(chunks, at.beta + step, ridge)
-        if new.loss <= at.loss or np.abs(step).max() <= 1e-8:
-            return new
-        step = step / 2
+def _no_solution() -> NotConverged:
+    return NotConverged(
+        "The logistic regression for a share has no finite solution: in some group everyone, or no "
+        "one, has the event. Choose another threshold, or pool small groups."
+    )
 
 
-def _final_sums(chunks: Chunks, beta: Array, ridge: Array, n_clusters: int) -> tuple[Array, Array]:
-    """Information, and the meat of the sandwich, at the solution.
-
-    Rows that are a cluster of their own need no sum over the cluster.
-    """
-    sizes = np.zeros(n_clusters, dtype=np.int64)
-    for _, _, _, cluster in chunks():
-        sizes += np.bincount(cluster, minlength=n_clusters)
-    place = np.cumsum(sizes > 1) - 1
-    scores = np.zeros((int((sizes > 1).sum()), beta.size))
-    information, meat = np.diag(ridge), np.zeros((beta.size, beta.size))
-    for x, y, weights, cluster in chunks():
-        rows = SharedRows.of(x)
-        mean = expit(rows.times(beta))
-        information += rows.gram(np.sqrt(weights * mean * (1 - mean)))
-        residual = weights * (y - mean)
-        alone = sizes[cluster] == 1
-        meat += rows.gram(np.where(alone, residual, 0.0))
-        several = np.flatnonzero(~alone)
-        _add_clusters(scores, place[cluster[several]], rows.scaled(several, residual[several]))
-    return information, meat + scores.T @ scores
-
-
-def _add_clusters(scores: Array, cluster: npt.NDArray[np.int64], parts: Array) -> None:
-    """Add the scores of some rows to those of their clusters."""
-    if cluster.size:
-        order = np.argsort(cluster, kind="stable")
-        first = np.flatnonzero(np.diff(cluster[order], prepend=-1))
-        scores[cluster[order[first]]] += np.add.reduceat(parts[order], first, axis=0)
+def _no_information() -> NotEstimable:
+    return NotEstimable(
+        "A covariate or group carries no information on this share. Leave it out of the model."
+    )

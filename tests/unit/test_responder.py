@@ -10,9 +10,9 @@ from outcomes.core.errors import EstimationError
 from outcomes.models.analysis import analyse
 from outcomes.models.change import fit_outcome
 from outcomes.models.description import describe_rows
-from outcomes.models.events import Event, People, event_rows
+from outcomes.models.events import Event, People, rows_of
 from outcomes.models.layout import code_study, lay_out
-from outcomes.models.medication import seen_weights, weighted_shares
+from outcomes.models.medication import SeenWeights, weighted_shares
 from outcomes.models.responder import baseline_scores, draw_visits, on_scale, study_people
 from outcomes.models.shares import Population
 from outcomes.models.site import sum_outcome
@@ -142,7 +142,7 @@ def people_of(exposure, covariates, patients):
 
 
 def asked(responses, exposure, counted=None, weights=None):
-    """Rows of one question with a covariate, and the start for a similar one."""
+    """Rows of one question with a covariate."""
     n = len(exposure)
     covariates = np.random.default_rng(4).normal(size=(n, 1))
     event = Event(
@@ -151,8 +151,8 @@ def asked(responses, exposure, counted=None, weights=None):
         weights=np.ones(n) if weights is None else weights,
         row={"visit": "week_6"},
     )
-    rows, near = event_rows(event, people_of(exposure, covariates, np.arange(n)), {})
-    return {(row["scale"], row["contrast"]): row for row in rows}, near
+    rows = rows_of([event], people_of(exposure, covariates, np.arange(n)), {})
+    return {(row["scale"], row["contrast"]): row for row in rows}
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -160,15 +160,14 @@ def test_a_type_in_which_all_or_none_have_the_event_has_exact_limits(share):
     rng = np.random.default_rng(2)
     exposure = np.repeat([0, 1], 100)
     event = np.where(exposure == 0, share, rng.random(200) < 0.4)
-    rows, near = asked(event[:, None], exposure)
-    assert near is None
+    rows = asked(event[:, None], exposure)
     one, other = rows["risk", "a"], rows["risk", "b"]
     assert (one["gate"], one["estimate"]) == ("open", share)
     limits = (0.025**0.01, 1) if share else (0, 1 - 0.025**0.01)
     assert (one["conf_low"], one["conf_high"]) == pytest.approx(limits)
     assert np.isnan(one["std_error"])
     assert np.isnan(one["df"])
-    alone, _ = asked(event[100:, None], exposure[100:])
+    alone = asked(event[100:, None], exposure[100:])
     assert other["estimate"] == pytest.approx(event[100:].mean(), abs=0.02)
     assert alone["risk", "a"]["gate"] == "nobody of A to ask"
     difference, ratio = rows["risk_difference", "a - b"], rows["risk_ratio", "a - b"]
@@ -184,22 +183,21 @@ def test_one_draw_of_one_unseen_visit_does_not_decide_how_a_share_is_made():
     exposure = np.repeat([0, 1], 50)
     seen = np.arange(100) % 50 >= 6
     responses = np.where(exposure == 0, 0.0, rng.random(100) < 0.4)[:, None] * np.ones(5)
-    without, _ = asked(responses, exposure, counted=seen)
+    without = asked(responses, exposure, counted=seen)
     responses[0, 2] = 1.0
-    beside, _ = asked(responses, exposure, counted=seen)
+    beside = asked(responses, exposure, counted=seen)
     for key, row in without.items():
         assert row == pytest.approx(beside[key], nan_ok=True), key
     assert without["risk", "a"]["conf_high"] == pytest.approx(1 - 0.025 ** (1 / 44))
 
 
 def test_a_regression_that_fails_leaves_types_on_one_side_alone(monkeypatch):
-    def fail(*given, **options):
-        raise EstimationError("no solution")
+    def fail(events, population):
+        return [EstimationError("no solution") for _ in events]
 
     monkeypatch.setattr("outcomes.models.events.standardised_shares", fail)
     exposure = np.repeat([0, 1], 20)
-    rows, near = asked((exposure * (np.arange(40) % 2.0))[:, None], exposure)
-    assert near is None
+    rows = asked((exposure * (np.arange(40) % 2.0))[:, None], exposure)
     assert rows["risk", "a"]["estimate"] == 0
     assert rows["risk", "b"]["gate"] == "no solution"
     assert rows["risk_difference", "a - b"]["gate"] == "no solution"
@@ -208,7 +206,7 @@ def test_a_regression_that_fails_leaves_types_on_one_side_alone(monkeypatch):
 def test_nobody_seen_leaves_a_share_from_0_to_1():
     exposure = np.repeat([0, 1], 40)
     responses = np.tile(np.arange(80) % 2.0, (5, 1)).T
-    rows, _ = asked(responses, exposure, counted=exposure == 1)
+    rows = asked(responses, exposure, counted=exposure == 1)
     row = rows["risk", "a"]
     assert row["estimate"] == pytest.approx(0.5, abs=0.02)
     assert (row["conf_low"], row["conf_high"], row["n_episodes"]) == (0, 1, 0)
@@ -267,10 +265,10 @@ def test_use_is_asked_three_ways(found):
 def test_a_type_seen_whole_needs_no_weights():
     rng = np.random.default_rng(3)
     exposure = np.repeat([0, 1], 200)
-    people = people_of(exposure, rng.normal(size=(400, 1)), np.arange(400))
+    weigh = SeenWeights(people=people_of(exposure, rng.normal(size=(400, 1)), np.arange(400)))
     seen = (exposure == 0) | (rng.random(400) < 0.5)
-    weights, notes = seen_weights(seen, people, "week_6")
-    assert notes == []
+    (weights,) = weigh(seen[:, None], ["week_6"])
+    assert weigh.notes == []
     assert (weights[exposure == 0] == 1).all()
     assert (weights[~seen] == 0).all()
     assert weights[seen & (exposure == 1)].mean() == pytest.approx(2, abs=0.3)

@@ -19,8 +19,6 @@ def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame
         risk=np.array(risk),
         covariance=np.diag(np.square(error)),
         df=1e6,
-        beta=np.zeros(len(risk)),
-        crude=np.array(risk),
     )
     counts = Counts(n_episodes=np.array(n), n_patients=np.array(n))
     rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})
@@ -75,8 +73,6 @@ def test_a_hidden_zero_looks_like_a_hidden_small_count() -> None:
             risk=np.array([share, 3 / 50, 0.4]),
             covariance=np.diag([share * (1 - share) / 60, 0.03**2, 0.06**2]),
             df=1e6,
-            beta=np.zeros(3),
-            crude=np.zeros(3),
         )
         counts = Counts(n_episodes=np.array([60, 50, 70]), n_patients=np.array([60, 50, 70]))
         rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})

@@ -1,11 +1,14 @@
 """Standardised shares against fits done one by one, and against a planted truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 
 from outcomes.core.errors import EstimationError
-from outcomes.models.shares import Population, observation_weights, standardised_shares
+from outcomes.models.shares import Answers, Population, _risks, observation_weights
+from outcomes.models.shares import standardised_shares as all_shares
 
 
 def make(n, seed, unseen=0.0, n_draws=1):
@@ -22,6 +25,14 @@ def make(n, seed, unseen=0.0, n_draws=1):
         exposure=exposure, covariates=severity, cluster=np.arange(n), n_exposures=2
     )
     return population, draws, event, missing
+
+
+def standardised_shares(draws, population, **options):
+    """The shares of one event."""
+    (found,) = all_shares([Answers.of(draws, population, **options)], population)
+    if isinstance(found, EstimationError):
+        raise found
+    return found
 
 
 def g_computation(population, response):
@@ -72,7 +83,7 @@ def test_observation_weights_mend_a_selected_sample():
     rng = np.random.default_rng(9)
     chance = 1 / (1 + np.exp(-(0.4 + population.covariates[:, 0])))
     seen = rng.random(len(event)) < chance
-    weights = observation_weights(seen, population, truncate=1.0)
+    (weights,) = observation_weights(seen[:, None], population, truncate=1.0)
     assert (weights[~seen] == 0).all()
     assert np.average(population.covariates[:, 0], weights=weights) == pytest.approx(0, abs=0.03)
     assert population.covariates[seen, 0].mean() > 0.2
@@ -80,10 +91,46 @@ def test_observation_weights_mend_a_selected_sample():
 
 def test_everyone_seen_needs_no_weights():
     population, *_ = make(50, 5)
-    assert (observation_weights(np.ones(50, dtype=bool), population) == 1).all()
+    (weights,) = observation_weights(np.ones((50, 1), dtype=bool), population)
+    assert (weights == 1).all()
 
 
 def test_a_group_without_values_is_named():
     population, draws, *_ = make(200, 6)
     with pytest.raises(EstimationError, match="group has no episode"):
         standardised_shares(draws, population, weights=(population.exposure == 0).astype(float))
+
+
+def test_the_gradient_of_a_share_against_differences():
+    population, *_ = make(300, 7)
+    beta = np.array([-0.3, 0.4, 0.6, -0.3])
+    _, gradient = _risks(beta, population)
+    for j in range(4):
+        step = np.eye(4)[j] * 1e-6
+        up, down = (_risks(beta + sign * step, population)[0] for sign in (1, -1))
+        np.testing.assert_allclose(gradient[:, j], (up - down) / 2e-6, atol=1e-8)
+
+
+def test_coverage_of_a_planted_risk_difference():
+    covered, studies = 0, 200
+    for seed in range(studies):
+        population, draws, *_ = make(400, 1000 + seed)
+        severity = population.covariates @ [0.6, -0.3]
+        truth = [np.mean(1 / (1 + np.exp(-(-0.3 + 0.7 * a + severity)))) for a in (0, 1)]
+        shares = standardised_shares(draws, population)
+        error = np.sqrt(np.array([-1, 1]) @ shares.covariance @ np.array([-1, 1]))
+        covered += abs(np.diff(shares.risk)[0] - (truth[1] - truth[0])) <= 1.96 * error
+    assert 0.90 <= covered / studies <= 0.985
+
+
+def test_an_exposure_not_asked_for_changes_no_other():
+    population, draws, *_ = make(2000, 8)
+    third = np.where(np.arange(2000) % 5 == 0, 2, population.exposure)
+    three = replace(population, exposure=third, n_exposures=3)
+    found = standardised_shares(draws, three, asked=np.array([True, True, False]))
+    fewer = replace(population, exposure=np.where(third == 2, 0, third))
+    plain = standardised_shares(draws, fewer, weights=(third != 2).astype(float))
+    np.testing.assert_allclose(found.risk[:2], plain.risk, atol=1e-9)
+    np.testing.assert_allclose(found.covariance[:2, :2], plain.covariance, rtol=1e-7)
+    assert np.isnan(found.risk[2])
+    assert found.df == pytest.approx(plain.df)
