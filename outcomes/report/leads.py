@@ -46,9 +46,10 @@ def care_lead(context: Context) -> str:
     if not total:
         return named
     several = float(some.loc[some["size"].gt(1), "n_episodes"].sum()) / total
+    shown = "a combination common enough to show" if context.study.threshold else "any component"
     return (
-        f"{named} Of the {count(total)} episodes with any component and a combination that many"
-        f" share, {percent(several)} had more than one kind of component."
+        f"{named} Of the {count(total)} episodes with {shown}, {percent(several)} had more than"
+        " one kind of component."
     )
 
 
