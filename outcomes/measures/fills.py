@@ -127,9 +127,12 @@ def _check(medications: pd.DataFrame, overlap: str, as_needed: str) -> None:
 
 def _converted(frame: pd.DataFrame, factors: str) -> pd.DataFrame:
     """Look every product up once and spread what was found over its records."""
-    words = {name: _words(frame[name]) if name in frame else "" for name in _PRODUCT}
-    code, kinds = _codes(pd.DataFrame(words, index=frame.index))
-    found = [conversion(*map(str, kind), factors=factors) for kind in kinds.to_numpy()]
+    words = {name: _words(frame[name]) for name in _PRODUCT if name in frame}
+    numbers_of_words = {name: number for name, (number, _) in words.items()}
+    code, kinds = _codes(pd.DataFrame(numbers_of_words, index=frame.index))
+    for name in _PRODUCT:
+        kinds[name] = [words[name][1][k] for k in kinds[name]] if name in words else ""
+    found = [conversion(*kind, factors=factors) for kind in kinds[[*_PRODUCT]].to_numpy()]
     fills = pd.DataFrame({"patient_id": frame["patient_id"]})
     for name in _FOUND:
         fills[name] = _spread([getattr(one, name) for one in found], code)
@@ -153,8 +156,12 @@ def numbers(column: pd.Series) -> pd.Series:
     return pd.to_numeric(column, errors="coerce").astype("float64")
 
 
-def _words(column: pd.Series) -> pd.Series:
-    return column.astype("object").where(column.notna(), "").astype(str).str.strip().str.lower()
+def _words(column: pd.Series) -> tuple[Ints, list[str]]:
+    """Return the number of each record's word, and the words in plain form; "" where missing."""
+    code, known = pd.factorize(column)
+    plain = [*(str(word).strip().lower() for word in known), ""]
+    number, words = pd.factorize(np.array(plain, dtype=object))
+    return np.asarray(number[code], dtype=np.int64), [str(word) for word in words]
 
 
 def _codes(frame: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:

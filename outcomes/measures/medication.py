@@ -210,19 +210,21 @@ def classes_used(medications: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFra
     ``any_opioid``. ``attrs["unknown"]`` counts records whose medicine is not known.
     """
     _check_windows(windows)
-    used = _uses(medications)
+    used, kinds = _uses(medications)
     patient, at = _codes(used["patient_id"], windows["patient_id"])
     first, last, usable = _window_days(windows)
     start, end = _whole(used["start_day"]), _whole(used["end_day"])
     table = pd.DataFrame(index=windows.index)
-    kinds = list(dict.fromkeys(used["groups"]))
-    kind = used["groups"].map({names: k for k, names in enumerate(kinds)}).to_numpy(dtype=np.intp)
+    order = np.argsort(at, kind="stable")  # neighbours are looked up faster
+    asked = (at[order], first[order], last[order])
     for group in group_labels():
-        rows = np.array([group in names for names in kinds], dtype=bool)[kind]
-        hit = touches(patient[rows], start[rows], end[rows], at, first, last)
+        rows = _in_group(used["kind"], kinds, group)
+        hit = np.zeros(len(windows), dtype=bool)
+        hit[order] = touches(patient[rows], start[rows], end[rows], *asked)
         table[group] = hit & usable
     table[ANY_OPIOID] = table[OPIOID] | table[OPIOID_AGONIST]
-    table.attrs["unknown"] = int((used["groups"].map(len) == 0).sum())
+    in_no_group = np.array([not names for names in kinds], dtype=bool)
+    table.attrs["unknown"] = int(np.count_nonzero(in_no_group[used["kind"]]))
     return table
 
 
@@ -233,9 +235,9 @@ def concurrent_days(
     second: str = "benzodiazepine",
 ) -> pd.Series:
     """Return on how many days of each window medicines of two groups were at hand together."""
-    used = _uses(medications)
+    used, kinds = _uses(medications)
     patient, ids = pd.factorize(used["patient_id"], sort=True)
-    flags = np.column_stack([_in_group(used["groups"], name) for name in (first, second)])
+    flags = np.column_stack([_in_group(used["kind"], kinds, name) for name in (first, second)])
     spans = (_whole(used["start_day"]), _whole(used["end_day"]))
     who, start, end, sums = sweep(patient.astype(np.int64), *spans, flags.astype(np.int64))
     both = np.all(sums > 0, axis=1)
@@ -246,10 +248,10 @@ def concurrent_days(
     return (average_mme(days, windows) * length).round().rename("days")
 
 
-def _in_group(groups: pd.Series, name: str) -> npt.NDArray[np.bool_]:
+def _in_group(kind: pd.Series, kinds: list[tuple[str, ...]], name: str) -> npt.NDArray[np.bool_]:
     wanted = {OPIOID, OPIOID_AGONIST} if name == ANY_OPIOID else {name}
-    code, kinds = pd.factorize(groups)
-    return np.array([not wanted.isdisjoint(names) for names in kinds], dtype=bool)[code]
+    inside = [not wanted.isdisjoint(names) for names in kinds]
+    return np.asarray(np.array(inside, dtype=bool)[kind.to_numpy()])
 
 
 def drug_class(drug: str) -> str | None:
@@ -257,26 +259,29 @@ def drug_class(drug: str) -> str | None:
     return drug_group(drug)
 
 
-def _uses(medications: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a record: patient, groups of medicines, first and last day."""
-    names = medications["drug"].astype("object").where(medications["drug"].notna(), "").astype(str)
-    code, known = pd.factorize(names)
-    groups = pd.Series([drug_groups(str(name)) for name in known], dtype="object")
+def _uses(medications: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+    """Return one row a record: patient, kind of medicine, first and last day; and the kinds.
+
+    A kind is the groups that a medicine is in, none where it is missing or not known.
+    """
+    code, known = pd.factorize(medications["drug"])
+    kinds = [tuple(drug_groups(str(name))) for name in known]
+    kinds += [(), (OPIOID_AGONIST,)]
     days = numbers(medications["days_supply"]).fillna(1).clip(lower=1)
     start = pd.to_numeric(medications["day"]).astype("int64").to_numpy()
     uses = pd.DataFrame(
         {
             "patient_id": medications["patient_id"].to_numpy(),
-            "groups": groups.to_numpy()[code] if len(groups) else [],
+            "kind": np.where(code < 0, len(known), code),
             "start_day": start,
             "end_day": start + np.ceil(days.to_numpy()).astype(np.int64) - 1,
         }
     )
     if "oud" in medications:
         flagged = medications["oud"].fillna(False).astype(bool).to_numpy()
-        program = flagged & _in_group(uses["groups"], OPIOID)
-        uses["groups"] = uses["groups"].where(~program, (OPIOID_AGONIST,))
-    return uses
+        program = flagged & _in_group(uses["kind"], kinds, OPIOID)
+        uses.loc[program, "kind"] = len(kinds) - 1
+    return uses, kinds
 
 
 def _codes(known: pd.Series, asked: pd.Series) -> tuple[Ints, Ints]:

@@ -75,6 +75,8 @@ def touches(
     key: Ints, start: Ints, end: Ints, at_key: Ints, at_start: Ints, at_end: Ints
 ) -> npt.NDArray[np.bool_]:
     """Return for every window whether any of the key's intervals shares a day with it."""
+    if not len(key):
+        return np.zeros(len(at_key), dtype=bool)
     begun = np.searchsorted(np.sort(combined(key, start)), combined(at_key, at_end), side="right")
     over = np.searchsorted(np.sort(combined(key, end)), combined(at_key, at_start), side="left")
     return np.asarray(begun > over)

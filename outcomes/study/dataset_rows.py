@@ -45,7 +45,7 @@ def episode_rows(
     ids = eligible.loc[analysed, ["episode_id"]].reset_index(drop=True)
     steps.give("analysed_keys", ids)
     steps.keep("analysed_ids", ANALYSED)
-    frame = steps.frame(_columns_statement(steps.records))
+    frame = steps.coded(_columns_statement(steps.records))
     frame.insert(4, "exposure", pd.Series(found.types[analysed], dtype="object"))
     for column in frame.columns.difference(["exposure"]):
         frame[column] = _typed(frame[column], str(column))
@@ -187,7 +187,7 @@ def visit_rows(spec: StudySpec, episodes: pd.DataFrame, values: Values) -> pd.Da
 def nothing_delivered() -> pd.DataFrame:
     """Return the table of what was delivered where the records do not say."""
     types = {
-        "episode_id": "int64", "intervention": "object", "period": "object", "sessions": "int64",
-        "minutes": "float64", "units": "float64",
+        "episode_id": "int64", "intervention": "category", "period": "category",
+        "sessions": "int64", "minutes": "float64", "units": "float64",
     }  # fmt: skip
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})

@@ -23,6 +23,8 @@ from outcomes.measures.medication import (
 )
 from outcomes.measures.medication_change import dose_change
 from outcomes.study.description import flag
+from outcomes.study.opioids import may_be_opioid
+from outcomes.study.steps import coded_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,11 +57,13 @@ def describe_medicines(opened: Analysed, found: Description) -> None:
     if not any(known.any() for _, known in windows.values()):
         opened.left_out.append(("Medicines", "Nobody's prescriptions are known for a window."))
         return
-    records = opened.cursor.execute(
+    records = coded_frame(
+        opened.cursor,
         f"select distinct {COLUMNS} from medications "
-        "where patient_id in (select patient_id from analysed) order by all nulls last"
-    ).df()
-    intervals = daily_mme(records)
+        "where patient_id in (select patient_id from analysed) order by all nulls last",
+    )
+    opioids = [drug for drug in records["drug"].cat.categories if may_be_opioid(drug)]
+    intervals = daily_mme(records[records["drug"].isin(opioids) | records["drug"].isna()])
     _classes(opened, found, records, windows)
     _changes(found, intervals, windows)
     _high_doses(opened, found, records, intervals)
@@ -193,6 +197,7 @@ _ROUTE_LETTERS: Final = {
     "parenteral": "P",
 }
 _MILLIGRAMS: Final = {"mg": 1.0, "g": 1000.0, "mcg": 0.001}
+DOSED: Final = ("patient_id", "day", "strength", "quantity", "days_supply")
 IN_WINDOWS: Final = """
 select w.visit, w.position, f.medicine_group,
        sum(m.strength * m.quantity * f.per_unit / nullif(m.days_supply, 0)
@@ -222,7 +227,7 @@ def _defined_doses(
         columns=["product", "medicine_group", "per_unit"],
     )
     opened.cursor.register("dose_factors", factors)
-    opened.cursor.register("medicines", records.assign(product=product))
+    opened.cursor.register("medicines", records[[*DOSED]].assign(product=product))
     visits = list(windows)
     frames = [
         frame.assign(position=np.arange(opened.n), visit=k)[known]
@@ -243,11 +248,13 @@ def _defined_doses(
 
 def _products(records: pd.DataFrame) -> tuple[NDArray[np.intp], list[tuple[str, str, str]]]:
     """Return the number of each record's product (drug, route, unit), and the products."""
-    words = records[["drug", "route", "unit"]].astype(object)
-    words = words.where(words.notna(), "")
-    number = words.groupby(["drug", "route", "unit"], sort=True).ngroup()
+    words = records[["drug", "route", "unit"]]
+    by_product = words.groupby([*words], sort=True, observed=True, dropna=False)
+    number = by_product.ngroup()
     first = ~number.duplicated()
-    kinds = dict(zip(number[first], words[first].itertuples(index=False, name=None), strict=True))
+    named = words[first].astype(object)
+    named = named.where(named.notna(), "")
+    kinds = dict(zip(number[first], named.itertuples(index=False, name=None), strict=True))
     return np.asarray(number, dtype=np.intp), [kinds[k] for k in range(len(kinds))]
 
 

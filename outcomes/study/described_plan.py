@@ -11,6 +11,7 @@ from outcomes.study.described_course import has_events
 from outcomes.study.description import flag
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from outcomes.study.analysed import Analysed
@@ -22,9 +23,10 @@ END = "End of care"
 
 def describe_plan(opened: Analysed, found: Description) -> None:
     """Describe plans, adherence, home programs and equipment, and the end of care."""
-    _plan(opened, found)
+    given = _delivered_bits(opened)
+    _plan(opened, found, given)
     _adherence(opened, found)
-    _home(opened, found)
+    _home(opened, found, given)
     _end(opened, found)
 
 
@@ -38,7 +40,7 @@ group by a.position
 """
 
 
-def _plan(opened: Analysed, found: Description) -> None:
+def _plan(opened: Analysed, found: Description, given: NDArray[np.int64]) -> None:
     """Describe whether there was a plan, whether it was tailored, and how far care followed it."""
     if not opened.needs("Plans", "care_plans"):
         return
@@ -50,7 +52,7 @@ def _plan(opened: Analysed, found: Description) -> None:
         found.add(
             PLAN, "tailored", "Plan adapted to the patient", flag(plans["tailored"] > 0, known)
         )
-    asked, given = _planned_bits(opened), _delivered_bits(opened)
+    asked = _planned_bits(opened)
     either = np.bitwise_count(asked | given).astype(np.float64)
     both = np.bitwise_count(asked & given).astype(np.float64)
     label = "Kinds of component both planned and delivered, of those planned or delivered"
@@ -74,15 +76,17 @@ def _delivered_bits(opened: Analysed) -> NDArray[np.int64]:
     delivered = delivered[delivered["period"] == "episode"]
     ids = opened.dataset.episodes["episode_id"].to_numpy()
     position = np.searchsorted(ids, delivered["episode_id"].to_numpy())
-    return _bits(opened.n, position, delivered["intervention"].to_numpy(dtype=object))
+    return _bits(opened.n, position, delivered["intervention"])
 
 
-def _bits(n: int, position: NDArray[np.int64], names: NDArray[np.object_]) -> NDArray[np.int64]:
+def _bits(
+    n: int, position: NDArray[np.int64], names: NDArray[np.object_] | pd.Series
+) -> NDArray[np.int64]:
     """Return one integer an episode, a bit for every group of components named."""
     import pandas as pd
 
     groups = list(COMPONENT_GROUPS)
-    codes, known = pd.factorize(pd.Series(names))
+    codes, known = pd.factorize(names)
     found = [component_group(str(name)) for name in known]
     bit = np.array([1 << groups.index(g) if g else 0 for g in found] or [0], dtype=np.int64)
     bits = np.zeros(n, dtype=np.int64)
@@ -124,7 +128,7 @@ where h.day >= 0 group by a.position
 """
 
 
-def _home(opened: Analysed, found: Description) -> None:
+def _home(opened: Analysed, found: Description, given: NDArray[np.int64]) -> None:
     """Describe diaries kept at home, equipment given or advised, and changes at the workplace."""
     if opened.needs("Home diary", "home_log"):
         logs = opened.per_episode(HOME_LOGS, absent=0.0)
@@ -135,9 +139,8 @@ def _home(opened: Analysed, found: Description) -> None:
         found.add(HOME, "home_weeks", label, weeks, statistic="median", unit="weeks")
     if opened.needs("Supportive equipment", "components"):
         equipment = 1 << list(COMPONENT_GROUPS).index("Equipment")
-        given = _delivered_bits(opened) & equipment > 0
         label = "Supportive equipment provided or advised"
-        found.add(HOME, "equipment", label, flag(given, opened.everyone))
+        found.add(HOME, "equipment", label, flag(given & equipment > 0, opened.everyone))
     if has_events(opened, "Workstation changed", "workstation_change"):
         changed = opened.per_episode(FIRST_CHANGE)["day"]
         label = "Workstation changed"

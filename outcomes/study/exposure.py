@@ -183,10 +183,10 @@ def delivered_frame(steps: Steps, names: list[str]) -> pd.DataFrame:
     import pandas as pd
 
     frame = steps.frame(DELIVERED + " order by episode_id, intervention, is_window desc")
-    number = frame["intervention"].to_numpy(dtype=np.intp)
-    frame["intervention"] = np.array([*names, ""], dtype=object)[number]
-    period = np.where(frame.pop("is_window").to_numpy(dtype=bool), "window", "episode")
-    frame.insert(2, "period", pd.Series(period, dtype="object"))
+    frame["intervention"] = pd.Categorical.from_codes(frame["intervention"], pd.Index(names))
+    period = frame.pop("is_window").to_numpy(dtype=np.int8)
+    named = pd.Categorical.from_codes(period, pd.Index(["episode", "window"]))
+    frame.insert(2, "period", pd.Series(named))
     return frame
 
 

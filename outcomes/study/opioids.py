@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from outcomes.records.files import Records
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
     from outcomes.study.spec import StudySpec
     from outcomes.study.steps import Steps
 
@@ -59,7 +59,7 @@ def read_opioids(steps: Steps, outcome: OutcomeSpec) -> Opioids | None:
     if not steps.records.has("medications"):
         return None
     steps.give("opioid_names", _opioid_names(steps))
-    medications = steps.frame(OPIOIDS)
+    medications = steps.coded(OPIOIDS)
     fills = derive_fills(
         medications,
         factors=outcome.factors,
@@ -80,11 +80,14 @@ def opioids_by_outcome(records: Records, spec: StudySpec) -> dict[str, Opioids |
         return {outcome.id: read_opioids(steps, outcome) for outcome in doses}
 
 
+def may_be_opioid(drug: str) -> bool:
+    """Whether a medicine is an opioid, or one that the catalog does not know."""
+    return bool({OPIOID, OPIOID_AGONIST}.intersection(drug_groups(drug))) or not ingredients(drug)
+
+
 def _opioid_names(steps: Steps) -> pd.DataFrame:
     """Return the names of opioids, and those that may be: the catalog does not know them."""
     import pandas as pd
 
-    found = [str(name) for name in steps.columns(DRUGS)["drug"]]
-    opioids = {OPIOID, OPIOID_AGONIST}
-    kept = [n for n in found if opioids.intersection(drug_groups(n)) or not ingredients(n)]
+    kept = [name for name in steps.columns(DRUGS)["drug"] if may_be_opioid(str(name))]
     return pd.DataFrame({"drug": pd.Series(kept, dtype="object")})

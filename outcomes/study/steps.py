@@ -50,10 +50,24 @@ class Steps:
         found: pd.DataFrame = self.cursor.execute(select).df()
         return found
 
+    def coded(self, select: str) -> pd.DataFrame:
+        """Return an answer as a frame whose texts are categories."""
+        return coded_frame(self.cursor, select)
+
     def row(self, select: str) -> tuple[Any, ...]:
         """Return the one row of an answer; missing sums are 0."""
         found = self.cursor.execute(select).fetchone()
         return tuple(value or 0 for value in found or ())
+
+
+def coded_frame(cursor: duckdb.DuckDBPyConnection, select: str) -> pd.DataFrame:
+    """Return an answer with a code a row for every text, so that each is made and read once."""
+    import pyarrow as pa
+
+    table = cursor.execute(select).to_arrow_table()
+    texts = [column.name for column in table.schema if pa.types.is_string(column.type)]
+    frame: pd.DataFrame = table.to_pandas(categories=texts)
+    return frame
 
 
 def _plain(values: Any) -> NDArray[Any]:

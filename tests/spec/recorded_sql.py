@@ -33,7 +33,10 @@ Effect = Literal["given", "kept", "asked"]
 _KEEP = r"create\s+(?:or\s+replace\s+)?temp\s+table\s+(\w+)\s+as\s+(.+)"
 _INSERT = r"insert\s+into\s+(\w+)\s+(.+)"
 _CHANGE = r"(?:create\s+temp\s+table|delete\s+from)\s+(\w+)\s*(?:\(|where\s).+"
-_PASSED_ON = ("keep", "give", "columns", "frame", "row", "run", "fetch", "per_episode")
+_PASSED_ON = (
+    "keep", "give", "columns", "frame", "coded", "coded_frame", "row", "run", "fetch",
+    "per_episode",
+)  # fmt: skip
 """Calls that only hand a statement on; it belongs to who calls them."""
 
 
