@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from outcomes.models.layout import OutcomeRows
     from outcomes.stats.moments import Moments
     from outcomes.study.dataset import StudyDataset
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
 
 __all__ = [
     "Analyses",

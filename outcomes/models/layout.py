@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from outcomes.models.covariates import Array
     from outcomes.study.dataset import StudyDataset
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
     from outcomes.study.spec import StudySpec
 
 CONSTANT: Final = Coded(name="1", source="", kind="constant")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from outcomes.models.events import Mask
     from outcomes.models.gate import Gates
     from outcomes.models.layout import OutcomeRows
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
 
 DRAWN, OBSERVED, FAILURE = "mmrm-draws", "observed-only", "missing-is-failure"
 WORSE: Final = "worse"

@@ -11,17 +11,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 from outcomes.study.faults import suggestion
-from outcomes.study.sections import (
-    DescribedSpec,
-    ExposureSpec,
-    ModelSpec,
-    OutcomeSpec,
-    PopulationSpec,
-    PrimarySpec,
-    RecordsSpec,
-    TimeSpec,
-    VisitSpec,
-)
+from outcomes.study.outcome_sections import DescribedSpec, ModelSpec, OutcomeSpec, PrimarySpec
+from outcomes.study.sections import ExposureSpec, PopulationSpec, RecordsSpec, TimeSpec, VisitSpec
 
 Faults = Iterator[str]
 Visits = tuple[VisitSpec, ...]

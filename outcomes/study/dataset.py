@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from outcomes.records.files import Records
     from outcomes.study.opioids import Opioids
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
     from outcomes.study.spec import StudySpec
 
 

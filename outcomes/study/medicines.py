@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from outcomes.study.opioids import Opioids
-    from outcomes.study.sections import OutcomeSpec, VisitSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
+    from outcomes.study.sections import VisitSpec
     from outcomes.study.steps import Steps
 
     Floats = NDArray[np.float64]

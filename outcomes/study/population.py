@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from outcomes.study.dataset import StudyDataset
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
 
 YES: Final = "yes"
 BASELINE: Final = "baseline"

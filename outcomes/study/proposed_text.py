@@ -11,7 +11,8 @@ from typing import Any, Final
 from outcomes.catalog.instruments import instrument, instrument_ids
 from outcomes.records.contents import Contents
 from outcomes.records.names import normalised
-from outcomes.study.sections import DEFAULT_OUTCOMES, DEFAULT_VISITS, TimeSpec
+from outcomes.study.outcome_sections import DEFAULT_OUTCOMES
+from outcomes.study.sections import DEFAULT_VISITS, TimeSpec
 from outcomes.study.toml_text import toml_value
 
 WINDOW: Final[int] = TimeSpec().window_days

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from outcomes.catalog.instruments import Threshold
-    from outcomes.study.sections import OutcomeSpec, VisitSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
+    from outcomes.study.sections import VisitSpec
     from outcomes.study.spec import StudySpec
 
 _BETTER: Final = {

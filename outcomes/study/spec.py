@@ -23,21 +23,23 @@ from outcomes.core.provenance import hash_json
 from outcomes.study.crosschecks import cross_faults
 from outcomes.study.faults import fault
 from outcomes.study.no_study import holds_records, no_study
-from outcomes.study.sections import (
+from outcomes.study.outcome_sections import (
     DEFAULT_OUTCOMES,
-    DEFAULT_VISITS,
     DescribedSpec,
-    DisclosureSpec,
-    ExposureSpec,
-    ExposureTypeSpec,
     GateSpec,
     MedicationSpec,
     ModelSpec,
     OutcomeSpec,
-    PopulationSpec,
     PrimarySpec,
-    RecordsSpec,
     ResponderSpec,
+)
+from outcomes.study.sections import (
+    DEFAULT_VISITS,
+    DisclosureSpec,
+    ExposureSpec,
+    ExposureTypeSpec,
+    PopulationSpec,
+    RecordsSpec,
     Section,
     TimeSpec,
     VisitSpec,

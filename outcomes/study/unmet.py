@@ -18,7 +18,7 @@ from outcomes.core.problems import Problem, Severity
 from outcomes.records.cells import code_text
 from outcomes.records.contents import MEASURED
 from outcomes.study.covariates import covariate_columns
-from outcomes.study.sections import DEFAULT_COVARIATES
+from outcomes.study.outcome_sections import DEFAULT_COVARIATES
 from outcomes.study.visits import catalog_id
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from outcomes.core.progress import Progress
     from outcomes.models.analysis import Analyses, Collected, Engine
     from outcomes.study.dataset import StudyDataset
-    from outcomes.study.sections import OutcomeSpec
+    from outcomes.study.outcome_sections import OutcomeSpec
 
 LARGE: Final = 20_000
 """Episodes in the records from which a second process is worth its start."""
