@@ -18,8 +18,8 @@ interval holds 0 and passes the margin             Too uncertain to say         
 =================================================  ============================  =======
 
 The checks are the main analysis and every other analysis of the same comparison. The fourth bar is
-for comparisons that chance assigned: an observational study can never fill it. Where no other
-analysis was run, nothing is called consistent. One that could not be made neither agrees nor
+for comparisons that chance assigned and that two other analyses or more agree on: an observational
+study can never fill it. Where no other analysis was run, nothing is called consistent. One that could not be made neither agrees nor
 disagrees: it is counted beside the others. A single check is named, so that a reader sees on what
 the word rests.
 """
@@ -252,7 +252,7 @@ def judge(comparison: Comparison) -> Verdict:
     agree = 1 + sum(_side(low, high, c.margin) == code for low, high in checks)
     total = 1 + len(checks)
     full = total > 1 and agree == total
-    top = 4 if c.randomised else 3
+    top = 4 if c.randomised and total > 2 else 3
     return Verdict(
         code=code,
         bars=top if full else 2,

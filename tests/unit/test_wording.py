@@ -124,10 +124,12 @@ def test_the_first_rule_that_holds_gives_the_verdict(
     assert (verdict.code, verdict.bars, verdict.word) == (code, n_bars, word)
 
 
-def test_only_chance_fills_the_fourth_bar() -> None:
-    found = {"low": 0.6, "high": 1.2, "margin": 0.5, "checks": ((0.5, 1.0),)}
+def test_only_chance_and_two_other_analyses_fill_the_fourth_bar() -> None:
+    found = {"low": 0.6, "high": 1.2, "margin": 0.5, "checks": ((0.5, 1.0), (0.4, 1.1))}
     assert judge(Comparison(**found)).bars == 3  # type: ignore[arg-type]
     assert judge(Comparison(**found, randomised=True)).bars == 4  # type: ignore[arg-type]
+    one = {**found, "checks": ((0.5, 1.0),)}
+    assert judge(Comparison(**one, randomised=True)).bars == 3  # type: ignore[arg-type]
 
 
 def test_a_check_that_could_not_be_made_is_counted_beside_the_others() -> None:
