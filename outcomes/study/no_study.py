@@ -33,10 +33,10 @@ def no_study(path: Path) -> str:
         )
     if not path.is_dir():
         return (
-            f"{path.name}: cannot be read, because it does not exist. Give the path of a"
+            f"{path.name}: cannot be read: it does not exist. Give the path of a"
             f" study.toml, or of its folder; {FIRST}"
         )
-    where = f"study.toml: is not in the folder {path.resolve().name!r}"
+    where = f"study.toml: cannot be read: it is not in the folder {path.resolve().name!r}"
     if (path / "release").is_dir():
         return (
             f"{where}, which holds results. Give the folder of the study; 'outcomes report' writes"

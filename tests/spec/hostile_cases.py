@@ -73,7 +73,7 @@ def _few(kept: set[int]) -> Hostile:
         change=together(change, study("min_group = 10", "min_group = 2")),
         code=ESTIMATION,
         says=("the primary type 'exercise'", f"has {len(kept)}", "min_group = 2", "[population]"),
-        check_code=FINE,
+        check_code=RECORDS,
     )
 
 
@@ -137,17 +137,17 @@ TABLES = (
                             bytes_of("records/components.csv", lambda old: old + b"\0")),
             says=("assessments: is required", "patients.mrn", "components", "NUL")),
     Hostile(name="no_exercise_coded", change=each("components", lambda *_: None), code=ESTIMATION,
-            says=("the primary type 'exercise' has 0", "intervention codes"), check_code=FINE),
+            says=("the primary type 'exercise' has 0", "intervention codes"), check_code=RECORDS),
     _few(set()),
     _few({1}),
-    Hostile(name="one_visit", code=ESTIMATION, check_code=FINE,
+    Hostile(name="one_visit", code=ESTIMATION, check_code=RECORDS,
             change=each("assessments", lambda _, c: c if c[1] == "0" else None),
             says=("none of the 60 analysed episodes", "'week_6'", "widen the window")),
-    Hostile(name="all_missing", code=ESTIMATION, check_code=FINE,
+    Hostile(name="all_missing", code=ESTIMATION, check_code=RECORDS,
             change=each("assessments", lambda _, c: [*c[:3], ""]),
             says=("none of the 60 analysed episodes has scores", "[primary]")),
     Hostile(name="other_instrument", change=study('"nprs"', '"odi"'), code=ESTIMATION,
-            check_code=FINE, says=("scores of 'odi'", "[primary]")),
+            check_code=RECORDS, says=("scores of 'odi'", "[primary]")),
     Hostile(name="a_group_without_follow_up", code=ESTIMATION, check_code=FINE,
             change=each("assessments", lambda k, c: c if c[1] == "0" or k % 6 > 3 or not k % 6
                         else None),

@@ -249,8 +249,11 @@ def test_a_missing_file_is_said_by_name_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ("nope", "nope: cannot be read, because it does not exist.*'outcomes init FOLDER"),
-        ("empty", "study.toml: is not in the folder 'empty'.*'outcomes init FOLDER"),
+        ("nope", "nope: cannot be read: it does not exist.*'outcomes init FOLDER"),
+        (
+            "empty",
+            "study.toml: cannot be read: it is not in the folder 'empty'.*'outcomes init FOLDER",
+        ),
         ("exports", "'exports', which holds records.*'outcomes init FOLDER --records EXPORTS'"),
         ("exports/scores.csv", "scores.csv: is a file of records, not a study.*'outcomes init"),
         ("results", "'results', which holds results. Give the folder of the study"),
