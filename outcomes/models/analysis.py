@@ -249,6 +249,8 @@ def _add_main(
         if primary:
             _check_primary_found(fit)
     except EstimationError as error:
+        if primary and about.outcome not in str(error):
+            raise type(error)(f"[primary] {about.outcome}: {error}") from error
         if primary:
             raise
         collected.rows["gate"] += failed_gate(about, str(error)).rows

@@ -160,6 +160,12 @@ def test_an_unseen_primary_type_ends_the_analysis(data):
         analyse(without(data, "usual_care", "pain", "week_12"))
 
 
+def test_a_primary_outcome_that_cannot_be_fitted_is_named(data):
+    rows = data.visit_rows.assign(pain=data.visit_rows["pain"].where(data.visit_rows.index < 1))
+    with pytest.raises(NotEstimable, match=r"\[primary\] pain: Fewer than two responses"):
+        analyse(replace(data, visit_rows=rows))
+
+
 @pytest.mark.parametrize("visits", [["week_12"], ["week_6", "week_12"]])
 def test_an_outcome_that_does_not_vary_is_named(data, visits):
     flat = data.visit_rows["pain"].mask(data.visit_rows["visit"].isin(visits), 3.0)
