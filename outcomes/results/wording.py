@@ -19,9 +19,9 @@ interval holds 0 and passes the margin             Too uncertain to say         
 
 The checks are the main analysis and every other analysis of the same comparison. The fourth bar is
 for comparisons that chance assigned and that two other analyses or more agree on: an observational
-study can never fill it. Where no other analysis was run, nothing is called consistent. One that could not be made neither agrees nor
-disagrees: it is counted beside the others. A single check is named, so that a reader sees on what
-the word rests.
+study can never fill it. Where no other analysis was run, nothing is called consistent. One that
+could not be made neither agrees nor disagrees: it is counted beside the others. A single check is
+named, so that a reader sees on what the word rests.
 """
 
 from __future__ import annotations
