@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.catalog.instruments import instrument
-from outcomes.engines.frame import GROUP, SUBJECT, VISIT, wide_responses
+from outcomes.engines.frame import GROUP, SUBJECT, wide_responses
 from outcomes.models.covariates import (
     Coded,
     check_covariates,
@@ -180,16 +180,4 @@ def fixed_layout(
         shift=np.array(centres),
         scale=np.array(scales),
         groups=exposures,
-    )
-
-
-def visit_frame(rows: OutcomeRows, y: Array) -> pd.DataFrame:
-    """Return responses as the long frame that engines take, unseen ones left out."""
-    place, visit = np.nonzero(~np.isnan(y))
-    return pd.DataFrame(
-        {
-            SUBJECT: rows.study.dataset.episodes[SUBJECT].to_numpy()[place],
-            VISIT: np.array(rows.visits, dtype=object)[visit],
-            rows.outcome.id: y[place, visit],
-        }
     )

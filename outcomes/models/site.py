@@ -41,12 +41,10 @@ def sum_outcome(
     rows: OutcomeRows, engine: Engine, connection: duckdb.DuckDBPyConnection | None = None
 ) -> Moments:
     """Add up the moments of one outcome, grouped by type."""
-    from outcomes.models.layout import visit_frame
-
     return _ENGINES[engine](
         rows.layout,
         rows.subjects(),
-        visit_frame(rows, rows.y),
+        rows.study.dataset.visit_rows,
         response=rows.outcome.id,
         connection=connection,
     )

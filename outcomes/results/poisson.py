@@ -25,12 +25,16 @@ def stated_level(level: float) -> float:
 
 
 def poisson_limits(n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact limits of an expected count of which ``n`` were seen."""
-    from scipy.stats import chi2
+    """Return the exact limits of an expected count of which ``n`` were seen.
+
+    Half the quantiles of chi-squared with ``2 n`` and ``2 n + 2`` degrees of freedom, which are
+    quantiles of gamma with shape ``n`` and ``n + 1``.
+    """
+    from scipy.special import gammaincinv
 
     tail = (1 - level) / 2
-    low = float(chi2.ppf(tail, 2 * n)) / 2 if n else 0.0
-    return low, float(chi2.ppf(1 - tail, 2 * n + 2)) / 2
+    low = float(gammaincinv(n, tail)) if n else 0.0
+    return low, float(gammaincinv(n + 1, 1 - tail))
 
 
 def events_behind(rate: float, high: float, level: float = LEVEL) -> int | None:
