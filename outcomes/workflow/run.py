@@ -13,7 +13,8 @@ input files and of this package's version.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -144,7 +145,7 @@ def _run(
         kept = Checkpoints.at(checkpoints, key=hash_json(_identity(study, records, engine)))
         if not kept.has("model"):
             models.begin(dataset, others, engine)
-        with progress.stage("describe", _LABELS["describe"]):
+        with progress.stage("describe", _LABELS["describe"]), _one_thread(records):
             described = kept.stage("describe", lambda: describe(dataset, records))
         with progress.stage("model", _LABELS["model"]):
             modelled = kept.stage("model", lambda: _modelled(models.finish(progress)))
@@ -236,6 +237,21 @@ def describe(dataset: StudyDataset, records: Records) -> StageOutput:
         "problems": _problems(records),
     }
     return StageOutput(tables=tables, left_out=tuple(left_out))
+
+
+@contextmanager
+def _one_thread(records: Records) -> Iterator[None]:
+    """Let the database work in one thread: sums then come in the same order on every run.
+
+    In a large study the other processor is busy with the models meanwhile.
+    """
+    database = records.connection
+    (before,) = database.execute("select current_setting('threads')").fetchone()
+    database.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        database.execute(f"set threads = {int(before)}")
 
 
 def _problems(records: Records) -> pd.DataFrame:
