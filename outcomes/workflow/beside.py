@@ -42,10 +42,7 @@ class Modelling:
         self._process: Any = None
         self._beside: Future[list[Collected]] | None = None
         if n_episodes >= LARGE and (os.cpu_count() or 1) > 1:
-            from loky import ProcessPoolExecutor
-
-            self._process = ProcessPoolExecutor(max_workers=1)
-            self._process.submit(_load)
+            self._process = _started()
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +83,18 @@ class Modelling:
         except BrokenExecutor:
             first = _analyse(self._first, *self._given, progress)
         return join([*first, *rest])
+
+
+def _started() -> Any:
+    """Start the other process; None where the system has no semaphores or processes to give."""
+    try:
+        from loky import ProcessPoolExecutor
+
+        process = ProcessPoolExecutor(max_workers=1)
+        process.submit(_load)
+    except (ImportError, OSError):
+        return None
+    return process
 
 
 def _needed(dataset: StudyDataset) -> StudyDataset:

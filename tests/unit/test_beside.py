@@ -65,3 +65,16 @@ def test_what_the_other_process_raises_is_raised_here() -> None:
 def test_a_small_study_stays_where_it_is() -> None:
     with Modelling(MANY - 1) as models:
         assert models._process is None
+
+
+def test_where_no_process_can_be_had_this_one_does_it_all(
+    plain: Analyses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("loky.ProcessPoolExecutor", refused)
+    data = dataset(500, study=spec(model={"covariates": ["age"]}))
+    with Modelling(MANY) as models:
+        models.begin(data, {}, "duckdb")
+        _same(models.finish(SILENT), plain)
