@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import EstimationError
-from outcomes.models.share_rows import HALF_AN_EVENT, Counts, share_rows
+from outcomes.models.share_rows import Counts, share_rows, too_few
 from outcomes.models.shares import Answers, Population, Shares, standardised_shares
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+HALF_AN_EVENT: Final = 0.5
 BATCH: Final = 32
 """Events at a time: more share a pass over the data, and each holds two numbers an episode."""
 
@@ -86,7 +87,7 @@ class _Prepared:
     known : Shares
         Shares of 0 and 1 of types that lie on one side; NaN of others.
     answered : (k,) bool array
-        Types with answers.
+        Types with answers of two patients or more.
     answers : Answers or None
         For the regression; None where it has nothing to say.
     counts : Counts
@@ -117,17 +118,21 @@ def _prepare(event: Event, people: People) -> _Prepared:
 
 
 def _one_sided(event: Event, people: People) -> tuple[Shares, Mask]:
-    """Return shares of 0 and 1 of types that lie on one side, and which types have answers."""
+    """Return shares of 0 and 1 of types that lie on one side, and which types have answers.
+
+    One patient's episodes alone say nothing of the spread between patients.
+    """
     mean, used = event.responses.mean(axis=1), event.weights > 0
     exposure, k = people.population.exposure[used], len(people.exposures)
     total = np.bincount(exposure, minlength=k)
     events = np.bincount(exposure, mean[used], minlength=k)
-    shares = empty_shares(k)
+    answered = people.population.n_clusters(used) > 1
+    shares = _no_shares(k)
     for risk, away in ((0.0, events), (1.0, total - events)):
-        here = (total > 0) & (away < HALF_AN_EVENT)
-        shares.risk[here] = risk
+        here = answered & (away < HALF_AN_EVENT)
+        shares.risk[here], shares.one_sided[here] = risk, True
         shares.covariance[here], shares.covariance[:, here] = 0.0, 0.0
-    return shares, total > 0
+    return shares, answered
 
 
 def _event_rows(
@@ -147,7 +152,7 @@ def _event_rows(
     gates : mapping
         Exposures that are not shown at this visit, with the reason.
     """
-    closed = {e: f"nobody of {people.labels[e]} to ask" for e in _named(people, ~event.answered)}
+    closed = {e: too_few(people.labels[e]) for e in _named(people, ~event.answered)}
     shares = event.known
     if isinstance(found, Shares):
         shares = _spread(found, shares)
@@ -173,27 +178,24 @@ def _spread(shares: Shares, others: Shares) -> Shares:
     risk, covariance = others.risk.copy(), others.covariance.copy()
     risk[here] = shares.risk[here]
     covariance[np.ix_(here, here)] = shares.covariance[np.ix_(here, here)]
-    return Shares(risk=risk, covariance=covariance, df=shares.df)
+    return Shares(risk=risk, covariance=covariance, df=shares.df, one_sided=others.one_sided)
 
 
-def empty_shares(k: int) -> Shares:
+def _no_shares(k: int) -> Shares:
     """Return shares of which none is known."""
     return Shares(
         risk=np.full(k, np.nan),
         covariance=np.full((k, k), np.nan),
         df=np.inf,
+        one_sided=np.zeros(k, dtype=np.bool_),
     )
 
 
 def count(counted: Mask, population: Population) -> Counts:
     """Count episodes and patients behind the shares, by exposure."""
-    k = population.n_exposures
-    clusters = population.clusters
-    kind = np.where(counted, population.exposure, k)[clusters.order]
-    patients = np.zeros((len(clusters.starts), k + 1), dtype=np.bool_)
-    patients[clusters.places, kind] = True
     return Counts(
-        n_episodes=np.bincount(kind, minlength=k + 1)[:k], n_patients=patients.sum(axis=0)[:k]
+        n_episodes=np.bincount(population.exposure[counted], minlength=population.n_exposures),
+        n_patients=population.n_clusters(counted),
     )
 
 

@@ -38,7 +38,7 @@ from outcomes.engines.frame import SUBJECT, wide_responses
 from outcomes.models.effects import OPEN, common_row, interval
 from outcomes.models.events import Event, count, rows_of
 from outcomes.models.responder import DECIMALS, FAILURE, OBSERVED, baseline_scores, study_people
-from outcomes.models.share_rows import share_rows
+from outcomes.models.share_rows import Counts, share_rows, too_few
 from outcomes.models.shares import LARGE_DF, Shares, observation_weights
 
 if TYPE_CHECKING:
@@ -200,36 +200,24 @@ def _weighted_rows(
     answer: Mask, weights: Array, people: People, row: Row, closed: dict[str, str]
 ) -> list[Row]:
     """Return a weighted share for each type, without comparisons."""
-    shares, effective = weighted_shares(answer, weights, people)
+    shares, counts = weighted_shares(answer, weights, people)
     empty = {
-        exposure: f"nobody of {people.labels[exposure]} to ask"
+        exposure: too_few(people.labels[exposure])
         for exposure, risk in zip(people.exposures, shares.risk, strict=True)
         if np.isnan(risk)
     }
     made = share_rows(
         shares,
         people.exposures,
-        count(weights > 0, people.population),
+        counts,
         conf_level=people.conf_level,
         common=row,
         gates={**empty, **closed},
     )
-    shown = [one for one in made if one["scale"] == "risk"]
-    return [
-        {**one, **_one_sided(one, size, people.conf_level)}
-        for one, size in zip(shown, effective, strict=True)
-    ]
+    return [one for one in made if one["scale"] == "risk"]
 
 
-def _one_sided(row: Row, size: float, conf_level: float) -> Row:
-    """Limits of a share of 0 or 1, which has no standard error: exact binomial ones."""
-    if row.get("estimate") not in (0.0, 1.0):
-        return {}
-    reach = 1 - ((1 - conf_level) / 2) ** (1 / size)
-    return {"conf_high": reach} if row["estimate"] == 0.0 else {"conf_low": 1 - reach}
-
-
-def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Shares, Array]:
+def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Shares, Counts]:
     """Weighted mean of an answer for each type, with errors clustered by patient.
 
     Parameters
@@ -241,23 +229,27 @@ def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Share
 
     Returns
     -------
-    shares : Shares
-    effective : (k,) array
-        Number of equally weighted episodes that the weighted ones are worth.
+    Shares
+        NaN for a type of fewer than two patients.
+    Counts
     """
     population = people.population
-    k = population.n_exposures
-    risk, variance, effective = np.full(k, np.nan), np.full(k, np.nan), np.ones(k)
-    for exposure in range(k):
-        here = np.where(population.exposure == exposure, weights, 0.0)
-        total = here.sum()
-        if total == 0:
-            continue
-        risk[exposure] = here @ answer / total
-        parts = population.clusters.total(
-            np.column_stack([here * (answer - risk[exposure]) / total, here > 0])
-        )
-        n = int(np.count_nonzero(parts[:, 1]))
-        variance[exposure] = parts[:, 0] @ parts[:, 0] * n / max(n - 1, 1)
-        effective[exposure] = total**2 / (here @ here)
-    return Shares(risk=risk, covariance=np.diag(variance), df=LARGE_DF), effective
+    exposure, k = population.exposure, population.n_exposures
+
+    def by_type(values: Array) -> Array:
+        return np.bincount(exposure, values, minlength=k).astype(np.float64)
+
+    used = weights > 0
+    counts = count(used, population)
+    enough = counts.n_patients > 1
+    total = np.where(enough, by_type(weights), np.nan)
+    risk = by_type(weights * answer) / total
+    answered = by_type((used & answer).astype(np.float64))
+    one_sided = enough & ((answered == 0) | (answered == counts.n_episodes))
+    risk[one_sided] = answered[one_sided] > 0
+    parts = weights * (answer - risk[exposure]) / total[exposure]
+    sums = population.members.total(parts[:, None])[:, 0]
+    spread = np.bincount(population.member_exposure, sums**2, minlength=k)
+    variance = spread * counts.n_patients / np.maximum(counts.n_patients - 1, 1)
+    shares = Shares(risk=risk, covariance=np.diag(variance), df=LARGE_DF, one_sided=one_sided)
+    return shares, replace(counts, worth=total**2 / by_type(weights**2))

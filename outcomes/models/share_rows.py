@@ -34,17 +34,24 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 Array = npt.NDArray[np.float64]
-HALF_AN_EVENT: Final = 0.5
 NO_ERROR: Final[Row] = {"std_error": math.nan, "df": math.nan}
 """What exact limits do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Observed values behind the shares, one entry an exposure."""
+    """Observed values behind the shares, one entry an exposure.
+
+    Attributes
+    ----------
+    n_episodes, n_patients : (k,) int array
+    worth : (k,) array, optional
+        Equally weighted episodes that the weighted ones are worth, for exact limits.
+    """
 
     n_episodes: npt.NDArray[np.int64]
     n_patients: npt.NDArray[np.int64]
+    worth: Array | None = None
 
 
 def share_rows(
@@ -95,6 +102,11 @@ def share_rows(
     return [_gated(row, gates or {}) for row in rows]
 
 
+def too_few(label: str) -> str:
+    """Say that fewer than two patients of an exposure can be asked, and not how many."""
+    return f"too few patients of {label} to ask"
+
+
 NUMBERS: Final = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 
 
@@ -118,12 +130,11 @@ class Limits:
 
 
 def _limits(shares: Shares, counts: Counts, quantile: float, conf_level: float) -> Limits:
-    n = counts.n_episodes
-    events = n * shares.risk
-    exact = (events < HALF_AN_EVENT) | (events > n - HALF_AN_EVENT)
+    n = counts.n_episodes.astype(np.float64) if counts.worth is None else counts.worth
+    exact = shares.one_sided | (counts.n_episodes == 0)
     middle = np.clip(shares.risk, 1e-12, 1 - 1e-12)
     spread = quantile * np.sqrt(np.diag(shares.covariance)) / (middle * (1 - middle))
-    whole = np.round(events)
+    whole = n * (shares.risk > 0.5)
     tail = (1 - conf_level) / 2
     return Limits(
         low=np.where(

@@ -42,7 +42,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from outcomes.core.errors import EstimationError
+from outcomes.core.errors import EstimationError, NotEstimable
 from outcomes.stats.logistic import Clusters, LogisticFit, clustered, fit_logistic, one_step
 from outcomes.stats.shared_columns import SharedRows
 
@@ -70,11 +70,15 @@ class Shares:
     covariance : (k, k) array
     df : float
         Degrees of freedom for intervals; large where nothing was drawn.
+    one_sided : (k,) bool array
+        Exposures in which nobody or everybody had the event: their share is 0 or 1, and a
+        large-sample error says nothing.
     """
 
     risk: Array
     covariance: Array
     df: float
+    one_sided: Mask
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,8 +118,8 @@ class Population:
         """The design: an indicator an exposure, covariates, those of places last."""
         n = len(self.exposure)
         place = np.zeros(n, dtype=np.int64) if self.place is None else self.place
-        order = np.argsort(place, kind="stable")
-        starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+        places = Clusters.of(place)
+        order, starts = places.order, places.starts
         lengths = np.diff(starts, append=n)
         first = np.repeat(order[starts], lengths)
         alike = [(column[order] == column[first]).all() for column in self.covariates.T]
@@ -132,6 +136,21 @@ class Population:
     def clusters(self) -> Clusters:
         """Rows of one cluster beside each other."""
         return Clusters.of(self.cluster)
+
+    @cached_property
+    def members(self) -> Clusters:
+        """Rows of one cluster and exposure beside each other."""
+        return Clusters.of(self.cluster * self.n_exposures + self.exposure)
+
+    @cached_property
+    def member_exposure(self) -> npt.NDArray[np.int64]:
+        """Code of the exposure of each of the ``members``."""
+        return self.exposure[self.members.order[self.members.starts]]
+
+    def n_clusters(self, which: Mask) -> npt.NDArray[np.int64]:
+        """(k,): number of clusters that have rows ``which`` (n,) of each exposure."""
+        some = np.logical_or.reduceat(which[self.members.order], self.members.starts)
+        return np.bincount(self.member_exposure[some], minlength=self.n_exposures)
 
     @property
     def n_columns(self) -> int:
@@ -211,11 +230,10 @@ def standardised_shares(
 def _standardised(
     event: Answers, fit: LogisticFit, population: Population
 ) -> Shares | EstimationError:
+    if (population.n_clusters(event.weights > 0)[event.asked] < 2).any():
+        return NotEstimable("A group has fewer than two patients, so its share has no error.")
     risk, gradient = _risks(fit.beta, population)
-    try:
-        within = _within(event, fit, gradient, population)
-    except EstimationError as error:
-        return error
+    within = _within(event, fit, gradient, population)
     covariance, df = within, LARGE_DF
     if event.scores is not None:
         draws = gradient @ (one_step(fit, event.scores) - fit.beta[:, None])
@@ -229,6 +247,7 @@ def _standardised(
         risk=np.where(event.asked, risk, np.nan),
         covariance=np.where(known, covariance, np.nan),
         df=df,
+        one_sided=np.zeros(population.n_exposures, dtype=np.bool_),
     )
 
 

@@ -43,7 +43,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -184,12 +183,6 @@ class Clusters:
         starts = np.flatnonzero(np.diff(codes[order], prepend=codes[order[:1]] - 1))
         return cls(order=order, starts=starts)
 
-    @cached_property
-    def places(self) -> npt.NDArray[np.int64]:
-        """(n,): number of the cluster of each row, in their order."""
-        n, starts = len(self.order), self.starts
-        return np.repeat(np.arange(len(starts)), np.diff(starts, append=n))
-
     def total(self, values: Array) -> Array:
         """(G, q): sums of (n, q) values over the rows of each cluster."""
         return np.add.reduceat(values[self.order], self.starts, axis=0)
@@ -274,15 +267,29 @@ class _Search:
         self.full[:] = True
         last = dict(zip(solved.tolist(), _sums(chunks, self, solved), strict=True))
         return [
-            self.errors[at]
-            if at in self.errors
-            else LogisticFit(
-                beta=self.beta[:, at].copy(),
-                information=np.asarray(last[at].information),
-                gradient_norm=float(np.abs(last[at].score).max() / last[at].total),
-            )
+            self.errors[at] if at in self.errors else _fit_at(self.beta[:, at], last[at])
             for at in range(m)
         ]
+
+
+def _fit_at(beta: Array, last: _Sums) -> LogisticFit | EstimationError:
+    """Return the solution, unless a Newton step still leads away from it.
+
+    Of separated groups the estimating equation goes to 0 on the way to infinity: each step is then
+    about 1, however small the equation is.
+    """
+    information = np.asarray(last.information)
+    try:
+        step = np.linalg.solve(information, last.score)
+    except np.linalg.LinAlgError:
+        return _no_information()
+    if np.abs(step).max() > CLOSE:
+        return _no_solution()
+    return LogisticFit(
+        beta=beta.copy(),
+        information=information,
+        gradient_norm=float(np.abs(last.score).max() / last.total),
+    )
 
 
 @dataclass(kw_only=True, eq=False)

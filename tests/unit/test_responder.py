@@ -141,17 +141,19 @@ def people_of(exposure, covariates, patients):
     )
 
 
-def asked(responses, exposure, counted=None, weights=None):
+def asked(responses, exposure, counted=None, weights=None, covariates=None, patients=None):
     """Rows of one question with a covariate."""
     n = len(exposure)
-    covariates = np.random.default_rng(4).normal(size=(n, 1))
+    if covariates is None:
+        covariates = np.random.default_rng(4).normal(size=(n, 1))
+    patients = np.arange(n) if patients is None else patients
     event = Event(
         responses=responses,
         counted=np.ones(n, dtype=bool) if counted is None else counted,
         weights=np.ones(n) if weights is None else weights,
         row={"visit": "week_6"},
     )
-    rows = rows_of([event], people_of(exposure, covariates, np.arange(n)), {})
+    rows = rows_of([event], people_of(exposure, covariates, patients), {})
     return {(row["scale"], row["contrast"]): row for row in rows}
 
 
@@ -169,7 +171,7 @@ def test_a_type_in_which_all_or_none_have_the_event_has_exact_limits(share):
     assert np.isnan(one["df"])
     alone = asked(event[100:, None], exposure[100:])
     assert other["estimate"] == pytest.approx(event[100:].mean(), abs=0.02)
-    assert alone["risk", "a"]["gate"] == "nobody of A to ask"
+    assert alone["risk", "a"]["gate"] == "too few patients of A to ask"
     difference, ratio = rows["risk_difference", "a - b"], rows["risk_ratio", "a - b"]
     assert difference["estimate"] == pytest.approx(share - other["estimate"])
     assert difference["conf_high"] - difference["conf_low"] > other["conf_high"] - other["conf_low"]
@@ -201,6 +203,31 @@ def test_a_regression_that_fails_leaves_types_on_one_side_alone(monkeypatch):
     assert rows["risk", "a"]["estimate"] == 0
     assert rows["risk", "b"]["gate"] == "no solution"
     assert rows["risk_difference", "a - b"]["gate"] == "no solution"
+
+
+def test_one_event_among_many_has_an_error_though_it_is_standardised_to_less_than_half():
+    rng = np.random.default_rng(8)
+    exposure = np.repeat([0, 1], [100, 400])
+    x = np.where(exposure == 0, 2.0, -1.0) + rng.normal(size=500)
+    event = np.where(exposure == 1, rng.random(500) < 1 / (1 + np.exp(-2 * x)), 0.0)
+    event[0] = 1.0
+    rows = asked(event[:, None], exposure, covariates=x[:, None])
+    row = rows["risk", "a"]
+    assert 0 < row["estimate"] < 0.5 / 100
+    assert row["std_error"] > 0
+    assert rows["risk_ratio", "a - b"]["gate"] == "open"
+
+
+def test_one_patient_is_too_few_for_a_share():
+    exposure = np.repeat([0, 1], 40)
+    event = np.arange(80) % 2.0
+    patients = np.where(exposure == 0, 1, 100 + np.arange(80))
+    rows = asked(event[:, None], exposure, patients=patients)
+    for scale in ("risk", "risk_difference"):
+        row = rows[scale, "a" if scale == "risk" else "a - b"]
+        assert row["gate"] == "too few patients of A to ask"
+        assert "estimate" not in row
+    assert rows["risk", "b"]["gate"] == "open"
 
 
 def test_nobody_seen_leaves_a_share_from_0_to_1():
@@ -279,9 +306,19 @@ def test_weighted_shares_count_patients_once():
     people = people_of(exposure, np.zeros((6, 0)), np.array([1, 1, 2, 3, 4, 5]))
     answer = np.array([1, 1, 0, 0, 1, 0], dtype=bool)
     weights = np.array([1.0, 1, 1, 1, 3, 1])
-    found, effective = weighted_shares(answer, weights, people)
+    found, counts = weighted_shares(answer, weights, people)
     np.testing.assert_allclose(found.risk, [0.5, 0.75])
     # patient 1 holds two of four episodes: residual 2 * 0.5 / 4; two others -0.5 / 4 each
     expected = (0.25**2 + 2 * 0.125**2) * 3 / 2
     assert found.covariance[0, 0] == pytest.approx(expected)
-    np.testing.assert_allclose(effective, [4, 1.6])
+    np.testing.assert_allclose(counts.worth, [4, 1.6])
+    np.testing.assert_array_equal(counts.n_patients, [3, 2])
+
+
+def test_weighted_shares_of_one_patient_have_no_error_to_show():
+    people = people_of(np.array([0, 0, 0, 1, 1]), np.zeros((5, 0)), np.array([1, 1, 1, 4, 5]))
+    answer = np.array([1, 0, 1, 1, 1], dtype=bool)
+    found, counts = weighted_shares(answer, np.array([1.0, 1, 1, 0.1, 0.3]), people)
+    np.testing.assert_array_equal(found.risk, [np.nan, 1.0])
+    np.testing.assert_array_equal(found.one_sided, [False, True])
+    np.testing.assert_array_equal(counts.n_patients, [1, 2])

@@ -19,6 +19,7 @@ def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame
         risk=np.array(risk),
         covariance=np.diag(np.square(error)),
         df=1e6,
+        one_sided=np.isin(risk, [0.0, 1.0]),
     )
     counts = Counts(n_episodes=np.array(n), n_patients=np.array(n))
     rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})
@@ -26,7 +27,7 @@ def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame
 
 
 def test_nobody_and_everybody_have_the_limits_of_clopper_and_pearson() -> None:
-    rows = rows_of([1e-9, 1 - 1e-9, 0.4], [50, 40, 60], [1e-6, 1e-6, 0.06])
+    rows = rows_of([0.0, 1.0, 0.4], [50, 40, 60], [0.0, 0.0, 0.06])
     none, all_ = rows.loc[("risk", "a")], rows.loc[("risk", "b")]
     assert none["conf_low"] == 0
     assert none["conf_high"] == pytest.approx(1 - 0.025 ** (1 / 50), rel=1e-12)
@@ -37,7 +38,7 @@ def test_nobody_and_everybody_have_the_limits_of_clopper_and_pearson() -> None:
 
 
 def test_a_difference_from_nobody_is_squared_and_added() -> None:
-    rows = rows_of([1e-9, 0.3, 0.4], [50, 40, 60], [1e-6, 0.07, 0.06])
+    rows = rows_of([0.0, 0.3, 0.4], [50, 40, 60], [0.0, 0.07, 0.06])
     row, other = rows.loc[("risk_difference", "a - b")], rows.loc[("risk_difference", "b - a")]
     low, high = rows.loc[("risk", "b"), "conf_low"], rows.loc[("risk", "b"), "conf_high"]
     top = 1 - 0.025 ** (1 / 50)
@@ -51,8 +52,18 @@ def test_a_difference_from_nobody_is_squared_and_added() -> None:
     assert np.isnan(rows.loc[("risk_ratio", "a - b"), "estimate"])
 
 
+def test_a_share_of_less_than_half_an_event_is_not_one_of_nobody() -> None:
+    rows = rows_of([0.0004, 0.3, 0.9996], [1000, 40, 1000], [0.0004, 0.07, 0.0004])
+    low, high = rows.loc[("risk", "a")], rows.loc[("risk", "c")]
+    spread = stats.norm.ppf(0.975) * 0.0004 / (0.0004 * 0.9996)
+    assert low["conf_high"] == pytest.approx(1 / (1 + 0.9996 / 0.0004 * np.exp(-spread)), rel=1e-4)
+    assert low["std_error"] == high["std_error"] == 0.0004
+    assert high["conf_low"] == pytest.approx(1 - low["conf_high"])
+    assert rows.loc[("risk_ratio", "a - b"), "gate"] == "open"
+
+
 def test_shares_between_stay_as_they_were() -> None:
-    rows = rows_of([1e-9, 0.3, 0.4], [50, 40, 60], [1e-6, 0.07, 0.06])
+    rows = rows_of([0.0, 0.3, 0.4], [50, 40, 60], [0.0, 0.07, 0.06])
     row = rows.loc[("risk", "c")]
     spread = 1.959964 * 0.06 / 0.24
     assert row["conf_low"] == pytest.approx(1 / (1 + 1.5 * np.exp(spread)), rel=1e-4)
@@ -73,6 +84,7 @@ def test_a_hidden_zero_looks_like_a_hidden_small_count() -> None:
             risk=np.array([share, 3 / 50, 0.4]),
             covariance=np.diag([share * (1 - share) / 60, 0.03**2, 0.06**2]),
             df=1e6,
+            one_sided=np.array([events == 0, False, False]),
         )
         counts = Counts(n_episodes=np.array([60, 50, 70]), n_patients=np.array([60, 50, 70]))
         rows = share_rows(shares, ["a", "b", "c"], counts, conf_level=0.95, common={})

@@ -101,6 +101,50 @@ def test_a_group_without_values_is_named():
         standardised_shares(draws, population, weights=(population.exposure == 0).astype(float))
 
 
+def test_a_group_of_one_patient_is_named():
+    population, draws, *_ = make(200, 6)
+    patients = np.where(population.exposure == 0, 7, 1000 + population.cluster)
+    with pytest.raises(EstimationError, match="fewer than two patients"):
+        standardised_shares(draws, replace(population, cluster=patients))
+
+
+def test_separated_groups_are_named_and_not_a_share_near_nothing():
+    population, draws, *_ = make(200, 6)
+    draws[population.exposure == 0] = 0.0
+    with pytest.raises(EstimationError, match="no finite solution"):
+        standardised_shares(draws, population)
+
+
+@pytest.mark.parametrize("code", [-1, 0, 10**6])
+def test_any_code_of_a_place_keeps_its_rows(code):
+    population, draws, *_ = make(300, 9)
+    place = np.where(np.arange(300) % 3 == 0, code, 5)
+    by_place = replace(
+        population,
+        place=place,
+        covariates=np.column_stack([population.covariates, (place == 5).astype(float)]),
+    )
+    found = standardised_shares(draws, by_place)
+    plain = standardised_shares(draws, replace(by_place, place=None))
+    np.testing.assert_allclose(found.risk, plain.risk, rtol=1e-12)
+    np.testing.assert_allclose(found.covariance, plain.covariance, rtol=1e-10)
+
+
+def test_errors_are_those_of_a_generalised_estimating_equation(monkeypatch):
+    monkeypatch.setattr("outcomes.models.shares.RIDGE", 0.0)
+    population, draws, *_ = make(900, 10)
+    patients = np.random.default_rng(3).integers(0, 300, 900)
+    found = standardised_shares(draws, replace(population, cluster=patients))
+    x = np.column_stack([np.eye(2)[population.exposure], population.covariates])
+    model = sm.GEE(draws[:, 0], x, groups=patients, family=sm.families.Binomial())
+    fit = model.fit(ctol=1e-12, maxiter=200)
+    risk, gradient = _risks(np.asarray(fit.params), population)
+    n = len(np.unique(patients))
+    expected = n / (n - 1) * gradient @ np.asarray(fit.cov_params()) @ gradient.T
+    np.testing.assert_allclose(found.risk, risk, rtol=1e-8)
+    np.testing.assert_allclose(found.covariance, expected, rtol=1e-6)
+
+
 def test_the_gradient_of_a_share_against_differences():
     population, *_ = make(300, 7)
     beta = np.array([-0.3, 0.4, 0.6, -0.3])
