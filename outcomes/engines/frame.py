@@ -61,7 +61,15 @@ def wide_responses(
     subjects: pd.Series, visit_rows: pd.DataFrame, visits: tuple[str, ...], response: str
 ) -> NDArray[np.float64]:
     """Lay one response out, a row a subject and a column a visit; NaN where it was not seen."""
-    rows = visit_rows[visit_rows[VISIT].isin(visits)]
-    wide = rows.pivot(index=SUBJECT, columns=VISIT, values=response)
-    wide = wide.reindex(index=subjects, columns=list(visits))
-    return wide.to_numpy(dtype=np.float64, na_value=np.nan)
+    import pandas as pd
+
+    row = pd.Index(subjects).get_indexer(pd.Index(visit_rows[SUBJECT]))
+    column = pd.Index(visits).get_indexer(pd.Index(visit_rows[VISIT]))
+    here = (row >= 0) & (column >= 0)
+    values = visit_rows[response].to_numpy(dtype=np.float64, na_value=np.nan)
+    wide = np.full(len(subjects) * len(visits), np.nan)
+    place = (row * len(visits) + column)[here]
+    if place.size and np.bincount(place).max() > 1:
+        raise ValueError("A subject has more than one row at a visit.")
+    wide[place] = values[here]
+    return wide.reshape(len(subjects), len(visits))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from outcomes.models.layout import OutcomeRows
 
 SCHEMA: Final = 1
+CHUNK: Final = 4096
+"""Rows at a time: few enough to stay in the processor's cache."""
 Counts = npt.NDArray[np.int64]
 
 
@@ -171,12 +173,21 @@ def describe_rows(rows: OutcomeRows) -> Description:
         visits=rows.visits,
         columns=rows.columns,
         sums=indicators.T @ rows.z,
-        squares=(((rows.z - centres) / scales) ** 2).sum(axis=0),
+        squares=_squares(rows.z, centres, scales),
         episodes=(seen.T.astype(np.float64) @ indicators).astype(np.int64),
         patients=tuple(_patients(study.patient, study.exposure, column) for column in seen.T),
         complete=_patients(study.patient, study.exposure, ~np.isnan(rows.y.sum(axis=1))),
         n_dropped=study.n_dropped,
     )
+
+
+def _squares(z: Array, centres: Array, scales: Array) -> Array:
+    """Sums of squares of (n, q) values about their centres, some rows at a time."""
+    total = np.zeros(z.shape[1])
+    for start in range(0, len(z), CHUNK):
+        centred = (z[start : start + CHUNK] - centres) / scales
+        total += np.einsum("ij,ij->j", centred, centred)
+    return total
 
 
 def _patients(

@@ -11,10 +11,10 @@ equation with an independence structure.
 Algorithm
 ---------
 Newton's method on the estimating equation, which is the gradient of a concave function, with step
-halving. Close to the solution the matrix of the step before is kept, which changes the path and not
-the solution. All responses go through the data together, each until it has its own solution. In
-large data a thin part of the rows is solved first, to begin close by. Every pass streams over
-chunks of rows and keeps sums only.
+halving. Close to the solution the matrix of the step before is kept as long as the steps shrink,
+which changes the path and not the solution. All responses go through the data together, each until
+it has its own solution. In large data a thin part of the rows is solved first, to begin close by,
+and with its matrix. Every pass streams over chunks of rows and keeps sums only.
 
 A ridge :math:`\lambda_j \beta_j^2 / 2` may be put on single columns, so that a clinic in which no
 one had the event does not end the fit: :math:`\lambda_j \beta_j` then leaves the score and
@@ -59,6 +59,8 @@ Chunk = tuple[Array | SharedRows, Array, Array]
 Chunks = Callable[[], Iterable[Chunk]]
 CLOSE: Final = 0.2
 """Largest step of a coefficient from which the matrix of the step before is good enough."""
+SHRINKING: Final = 0.3
+"""Largest step beside the one before for a kept matrix to be kept on."""
 FAR: Final = 30.0
 """Coefficient beyond which there is no finite solution."""
 THIN: Final = 8
@@ -113,8 +115,7 @@ def fit_logistic(
         A fit for each response; in its place ``NotConverged`` where no solution is found, as with
         separated groups, or ``NotEstimable`` where the information is singular.
     """
-    begin = _thin_solution(chunks, start, ridge)
-    found = _Search.at(begin, ridge)
+    found = _begin(chunks, start, ridge)
     found.run(chunks, tolerance, max_passes)
     return found.fits(chunks)
 
@@ -213,7 +214,7 @@ class _Search:
         return cls(
             ridge=ridge,
             beta=start.copy(),
-            step=np.zeros((p, m)),
+            step=np.full((p, m), np.inf),
             score=np.zeros((p, m)),
             loss=np.full(m, np.inf),
             total=np.ones(m),
@@ -250,9 +251,10 @@ class _Search:
         except np.linalg.LinAlgError:
             self._give_up(at, _no_information())
             return
+        size, before = np.abs(step).max(), np.abs(self.step[:, at]).max()
         self.step[:, at] = step
         self.beta[:, at] += step
-        self.full[at] = np.abs(step).max() >= CLOSE
+        self.full[at] = size >= CLOSE or size > SHRINKING * before
         if np.abs(self.beta[:, at]).max() > FAR:
             self._give_up(at, _no_solution())
 
@@ -343,16 +345,18 @@ def _some(y: Array, weights: Array, which: npt.NDArray[np.int64]) -> tuple[Array
     return y[:, which], weights[:, which]
 
 
-def _thin_solution(chunks: Chunks, start: Array, ridge: Array) -> Array:
-    """Solve one row in ``THIN``, or stay at the start where that is too few or has no solution."""
-    if sum(len(y) for _, y, _ in chunks()) < THIN * ENOUGH * len(start):
-        return start
+def _begin(chunks: Chunks, start: Array, ridge: Array) -> _Search:
+    """Begin where one row in ``THIN`` leads, or at the start where that is too few or nowhere."""
     search = _Search.at(start, ridge)
-    search.run(lambda: _thinned(chunks), ROUGH, max_passes=20)
-    begin = start.copy()
-    solved = [at for at in range(start.shape[1]) if at not in search.errors]
-    begin[:, solved] = search.beta[:, solved]
-    return begin
+    if sum(len(y) for _, y, _ in chunks()) < THIN * ENOUGH * len(start):
+        return search
+    thin = _Search.at(start, ridge)
+    thin.run(lambda: _thinned(chunks), ROUGH, max_passes=20)
+    solved = [at for at in range(start.shape[1]) if at not in thin.errors]
+    search.beta[:, solved] = thin.beta[:, solved]
+    search.information[solved] = THIN * thin.information[solved]
+    search.full[solved] = False
+    return search
 
 
 def _thinned(chunks: Chunks) -> Iterator[Chunk]:
