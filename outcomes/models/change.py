@@ -30,6 +30,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -241,18 +242,21 @@ def _fit(
     """Fit; where covariances by type were only preferred and fail, one for all is tried."""
     model = about.spec.model
     grouped = len(moments.layout.groups) > 1
+    asked = partial(
+        fit_reml,
+        maps=maps,
+        covariance=model.covariance,
+        adjusted=model.inference == "kenward-roger",
+        response=about.outcome,
+    )
     try:
-        fit = fit_reml(
-            moments, maps, covariance=model.covariance, start=start, response=about.outcome
-        )
-        return fit, moments, said
+        return asked(moments, start=start), moments, said
     except EstimationError as error:
         if not grouped or model.group_covariance != "auto":
             raise
         one = ungrouped(moments)
         words = f"One covariance matrix for all types: with one a type, {error}"
-        fit = fit_reml(one, maps, covariance=model.covariance, response=about.outcome)
-        return fit, one, (words,)
+        return asked(one), one, (words,)
 
 
 # -------------------------------------------------------------------------------------- effects

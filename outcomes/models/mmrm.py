@@ -166,6 +166,7 @@ def _fit(moments: Moments, design: Design, spec: MmrmSpec, covariance: str) -> R
         covariance=covariance,
         method=spec.method,
         weight_kind=spec.weight_kind,
+        adjusted=spec.df_method == "kenward-roger",
     )
 
 

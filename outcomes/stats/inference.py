@@ -43,9 +43,9 @@ from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.stats.cells import Cells, Point
 from outcomes.stats.columns import column_degrees
 from outcomes.stats.covariance import structure
-from outcomes.stats.information import row_slopes, slope_matrices
+from outcomes.stats.information import row_slopes, scaled_slopes, slope_matrices
 from outcomes.stats.kenward_roger import Scaled, adjusted_covariance, scaled_test
-from outcomes.stats.newton import entry_slopes
+from outcomes.stats.newton import entry_root
 from outcomes.stats.reml import RemlFit
 
 Array = npt.NDArray[np.float64]
@@ -182,18 +182,19 @@ def prepare_inference(fit: RemlFit, method: DfMethod = "kenward-roger") -> Infer
         raise UsageError("Kenward-Roger needs a fit by REML: choose 'reml' or 'satterthwaite'.")
     cells, point = fit.cells, fit.point
     form = structure(fit.covariance, cells.n_visits)
-    slopes = entry_slopes(form, fit.theta, len(fit.sigmas))
+    root = entry_root(form, fit.theta, fit.theta_cov, len(fit.sigmas))
     phi = point.phi
-    if method == "kenward-roger":
-        root = slopes @ np.linalg.cholesky(fit.theta_cov)
-        phi = adjusted_covariance(cells, point, root)
+    if method == "kenward-roger" and fit.phi_adjusted is not None:
+        phi = fit.phi_adjusted
+    elif method == "kenward-roger":
+        phi = adjusted_covariance(cells, point, root, scaled_slopes(cells, point))
     return Inference(
         method=method,
         beta=fit.beta,
         beta_cov=cells.basis.covariance(phi),
         cells=cells,
         point=point,
-        entry_cov=slopes @ fit.theta_cov @ slopes.T,
+        entry_cov=root @ root.T,
         phi_used=phi,
     )
 

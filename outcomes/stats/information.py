@@ -64,10 +64,14 @@ def differentiate(cells: Cells, point: Point) -> Local:
     return Local(gradient=np.stack(gradient), information=(information + information.T) / 4)
 
 
-def coupling(cells: Cells, point: Point) -> Array:
-    """(s, s): ``tr(Phi P_h Phi P_l) / 2``, to be taken from the information by REML."""
+def scaled_slopes(cells: Cells, point: Point) -> Array:
+    """(s, r, r): ``-F' P_h F`` with ``F F' = Phi``, F the Cholesky factor."""
     factor = np.linalg.cholesky(point.phi)
-    slopes = slope_matrices(cells, point, cells.basis.design @ factor)
+    return slope_matrices(cells, point, cells.basis.design @ factor)
+
+
+def coupling(slopes: Array) -> Array:
+    """(s, s): ``tr(Phi P_h Phi P_l) / 2`` from the scaled slopes, REML's part of information."""
     flat = slopes.reshape(slopes.shape[0], -1)
     return flat @ flat.T / 2
 

@@ -11,8 +11,10 @@ V_i^{-1} D_l V_i^{-1} X_i` [1]_. The term with second derivatives of V is left o
 the parametrisation, and it is zero where V is linear in its parameters, as an unstructured matrix
 is in its entries [2]_. The parameters here are the entries of each covariance matrix.
 
-Both sums are contracted before anything of size p by p is formed: the first becomes one weight
-matrix per cell, the second runs over the columns of a root of W.
+With F the Cholesky factor of Phi, the bracket is worked out as F' [...] F: there the second sum is
+one of squares of matrices that the information by REML has needed too. Both sums are contracted
+before anything of size p by p is formed: the first becomes one weight matrix per cell, the second
+runs over the columns of a root of W.
 
 F test
 ------
@@ -34,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.stats.cells import Cells, Point
-from outcomes.stats.information import directions, slope_matrices
+from outcomes.stats.information import directions
 
 Array = npt.NDArray[np.float64]
 
@@ -47,22 +49,23 @@ class Scaled:
     factor: float = 1.0
 
 
-def adjusted_covariance(cells: Cells, point: Point, root: Array) -> Array:
+def adjusted_covariance(cells: Cells, point: Point, root: Array, slopes: Array) -> Array:
     """(r, r): covariance of the coefficients in the basis.
 
     Parameters
     ----------
     root : (s, n) array
         ``root @ root.T`` is the asymptotic covariance of the entries of the covariance matrices.
+    slopes : (s, r, r) array
+        From :func:`outcomes.stats.information.scaled_slopes`.
     """
-    phi = point.phi
-    inner = cells.sandwiched(_entry_weights(cells, point, root), cells.basis.design)
-    slopes = slope_matrices(cells, point, cells.basis.design)
-    rank = phi.shape[0]
-    turned = (root.T @ slopes.reshape(slopes.shape[0], -1)).reshape(-1, rank, rank)
-    # The matrices are symmetric, so their stack and the stack of Phi P meet in one product.
-    inner -= turned.reshape(-1, rank).T @ (phi @ turned).reshape(-1, rank)
-    adjusted = phi + 2 * phi @ inner @ phi
+    factor = np.linalg.cholesky(point.phi)
+    inner = cells.sandwiched(_entry_weights(cells, point, root), cells.basis.design @ factor)
+    rank = factor.shape[0]
+    turned = (root.T @ slopes.reshape(slopes.shape[0], -1)).reshape(-1, rank)
+    # Each matrix is symmetric, so the sum of their squares is the stack turned onto itself.
+    inner -= turned.T @ turned
+    adjusted = point.phi + 2 * factor @ inner @ factor.T
     return np.asarray((adjusted + adjusted.T) / 2)
 
 

@@ -26,7 +26,7 @@ from scipy.linalg import block_diag
 from outcomes.core.errors import NotConverged
 from outcomes.stats.cells import Cells, Point, evaluate
 from outcomes.stats.covariance import Structure
-from outcomes.stats.information import Local, coupling, differentiate
+from outcomes.stats.information import Local, coupling, differentiate, scaled_slopes
 
 Array = npt.NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def search(cells: Cells, form: Structure, theta: Array, tolerance: float) -> Fou
             return best
         theta, point = _move(cells, form, best, step)
         if _couples(cells) and _CLOSE < decrement < _FAR:
-            held = coupling(cells, point)
+            held = coupling(scaled_slopes(cells, point))
     raise _no_maximum()
 
 
@@ -78,9 +78,11 @@ def _couples(cells: Cells) -> bool:
     return cells.method == "reml" and cells.basis.rank * _RARE > cells.moments.n_observations
 
 
-def observed_information(cells: Cells, form: Structure, theta: Array, point: Point) -> Array:
-    """(n, n): exact, by the structure's parameters."""
-    held = coupling(cells, point) if cells.method == "reml" else None
+def observed_information(
+    cells: Cells, form: Structure, theta: Array, point: Point, slopes: Array | None
+) -> Array:
+    """(n, n): exact, by the structure's parameters; ``slopes`` are the scaled ones, by REML."""
+    held = None if slopes is None else coupling(slopes)
     return _derivatives(cells, form, theta, point, held)[1]
 
 
@@ -97,6 +99,11 @@ def entry_slopes(form: Structure, theta: Array, n_groups: int) -> Array:
         row, column = np.tril_indices(first.shape[-1])
         parts.append(first[:, row, column].T)
     return np.asarray(block_diag(*parts))
+
+
+def entry_root(form: Structure, theta: Array, theta_cov: Array, n_groups: int) -> Array:
+    """(s, n): a root of the asymptotic covariance of the entries of the covariance matrices."""
+    return np.asarray(entry_slopes(form, theta, n_groups) @ np.linalg.cholesky(theta_cov))
 
 
 def _point(cells: Cells, form: Structure, theta: Array) -> Point | None:

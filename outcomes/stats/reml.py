@@ -34,8 +34,10 @@ from outcomes.stats.basis import build_basis
 from outcomes.stats.cells import Cells, Method, Point, WeightKind
 from outcomes.stats.covariance import Structure, structure
 from outcomes.stats.identify import check_identified
+from outcomes.stats.information import scaled_slopes
+from outcomes.stats.kenward_roger import adjusted_covariance
 from outcomes.stats.moments import Moments
-from outcomes.stats.newton import observed_information, search, sigmas_of
+from outcomes.stats.newton import entry_root, observed_information, search, sigmas_of
 
 Array = npt.NDArray[np.float64]
 OWN_VARIANCES = ("us", "csh", "ar1h", "toeph", "adh")
@@ -67,6 +69,8 @@ class RemlFit:
     converged : bool
         Always true: a fit that does not converge raises.
     notes : tuple of str
+    phi_adjusted : (r, r) array or None
+        Kenward and Roger's covariance of the coefficients in the basis, where it was asked for.
     cells, point : Cells, Point
         Sums over subjects, and where they stand at the solution: what inference goes on from.
     """
@@ -87,6 +91,7 @@ class RemlFit:
     n_observations: int
     converged: bool
     notes: tuple[str, ...]
+    phi_adjusted: Array | None = field(repr=False)
     cells: Cells = field(repr=False)
     point: Point = field(repr=False)
 
@@ -120,6 +125,7 @@ def fit_reml(
     weight_kind: WeightKind = "precision",
     tolerance: float = 1e-20,
     start: Array | None = None,
+    adjusted: bool = False,
     response: str = "the response",
 ) -> RemlFit:
     """Fit by Newton's method; the cost depends on the number of cells, not of subjects.
@@ -138,6 +144,8 @@ def fit_reml(
         On the squared Newton decrement.
     start : (n,) array, optional
         Parameters to start from, such as those of a fit with one clinic more.
+    adjusted : bool
+        Work out what Kenward-Roger needs as well, from matrices that are at hand here.
     response : str
         What errors call the response.
 
@@ -157,19 +165,24 @@ def fit_reml(
     theta = starting_values(cells, form) if start is None else start
     try:
         found = search(cells, form, theta, tolerance)
-        information = observed_information(cells, form, found.theta, found.point)
+        slopes = scaled_slopes(cells, found.point) if method == "reml" else None
+        information = observed_information(cells, form, found.theta, found.point, slopes)
     except np.linalg.LinAlgError as error:
         raise NotConverged(
             "The covariance matrix came too close to a singular one to go on: some visits say "
             "nearly the same, or hardly vary. Use a simpler structure such as 'cs', or leave a "
             "visit out."
         ) from error
+    theta_cov, phi_adjusted = _inverse(information, found.theta.size), None
+    if adjusted and slopes is not None:
+        root = entry_root(form, found.theta, theta_cov, len(total.layout.groups))
+        phi_adjusted = adjusted_covariance(cells, found.point, root, slopes)
     return RemlFit(
         beta=basis.beta(found.point.gamma),
         beta_cov_model=basis.covariance(found.point.phi),
         estimable=basis.estimable,
         theta=found.theta,
-        theta_cov=_inverse(information, found.theta.size),
+        theta_cov=theta_cov,
         sigmas=sigmas_of(form, found.theta, len(total.layout.groups)),
         covariance=covariance,
         method=method,
@@ -181,6 +194,7 @@ def fit_reml(
         n_observations=total.n_observations,
         converged=True,
         notes=_notes(basis.estimable),
+        phi_adjusted=phi_adjusted,
         cells=cells,
         point=found.point,
     )
