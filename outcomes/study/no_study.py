@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,19 @@ def holds_records(path: Path) -> bool:
     if path.is_file():
         return path.suffix.lower() in ENDINGS
     return path.is_dir() and bool(find_origins(path)[0])
+
+
+def is_mapping(content: Mapping[str, object]) -> bool:
+    """Whether the content of a TOML file maps exports and declares nothing of a study."""
+    return "tables" in content and not {"id", "exposure", "primary"} & set(content)
+
+
+def mapping_given(path: Path) -> str:
+    """Say that a path leads to a mapping."""
+    return (
+        f"{path.name}: is a mapping, which says how exports become records, not a study. Give the"
+        " path of the study.toml whose [records] mapping names it, or of its folder."
+    )
 
 
 def no_study(path: Path) -> str:

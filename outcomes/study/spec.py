@@ -22,7 +22,7 @@ from outcomes.core.errors import SpecError
 from outcomes.core.provenance import hash_json
 from outcomes.study.crosschecks import cross_faults
 from outcomes.study.faults import fault
-from outcomes.study.no_study import holds_records, no_study
+from outcomes.study.no_study import holds_records, is_mapping, mapping_given, no_study
 from outcomes.study.outcome_sections import (
     DEFAULT_OUTCOMES,
     DescribedSpec,
@@ -231,10 +231,14 @@ def _parsed(file: Path, given: Path) -> dict[str, Any]:
         text = no_study(given)
         raise SpecError(text, [text])
     try:
-        return tomllib.loads(_decoded(content, file.name))
+        found = tomllib.loads(_decoded(content, file.name))
     except tomllib.TOMLDecodeError as error:
         text = f"{file.name}: is not valid TOML: {error}. Mend that line; strings need quotes"
         raise SpecError(text, [text]) from None
+    if is_mapping(found):
+        text = mapping_given(file)
+        raise SpecError(text, [text])
+    return found
 
 
 def _decoded(content: bytes, name: str) -> str:

@@ -171,6 +171,16 @@ def test_a_path_to_no_study_ends_with_3_and_what_to_do(given: str, study: Path) 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_mapping_is_no_study(command: str, study: Path) -> None:
+    mapping = study / "mapping.toml"
+    mapping.write_text('schema = 1\n[[tables]]\nsource = "a.csv"\ntable = "episodes"\n')
+    done = outcomes(command, mapping, cwd=study)
+    assert done.returncode == ExitCode.SPEC
+    assert "is a mapping" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("kind", ["instruments", "interventions", "medications"])
 def test_catalog_lists_every_part(kind: str, tmp_path: Path) -> None:
     listed = json.loads(outcomes("catalog", kind, "--json", cwd=tmp_path).stdout)
