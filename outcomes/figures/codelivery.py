@@ -67,7 +67,7 @@ def _bar(combination: Combination, x: float, width: float, tallest: float) -> st
 def _dots(combination: Combination, x: float, rows: Sequence[str]) -> str:
     top = BARS + TOP + 22 + ROW / 2
     if not combination.parts:
-        words = "other combinations" if combination.pooled else "no component recorded"
+        words = "other combinations" if combination.pooled else "no therapy recorded"
         low = BARS + TOP + 16 + ROW * len(rows)
         return (
             f'<svg x="{x:g}%" overflow="visible"><text class="q sm"'

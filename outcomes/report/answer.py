@@ -28,6 +28,7 @@ class StripRow:
     slot: int
     followed: bool
     picture: Markup
+    estimate: str
     reason: str
 
 
@@ -38,8 +39,7 @@ class Card:
     contrast: Contrast
     slot: int
     bars: Markup
-    low: str
-    high: str
+    margin: str
     word: str
     reason: str
     mini: Markup
@@ -58,9 +58,7 @@ def build_cards(context: Context) -> list[Card]:
 
 
 def _card(context: Context, contrast: Contrast) -> Card:
-    study, row = context.study, contrast.row
-    outcome = contrast.outcome
-    places = outcome.words.decimals
+    study, outcome = context.study, contrast.outcome
     course = outcome_course(context, outcome.id)
     mini, names = "", (study.looks[e].short for e in (contrast.exposure, contrast.reference))
     if course is not None and all(
@@ -73,8 +71,7 @@ def _card(context: Context, contrast: Contrast) -> Card:
         contrast=contrast,
         slot=context.slot(contrast.exposure),
         bars=Markup(bars(contrast.verdict.bars)),
-        low=number(row.low, places),
-        high=number(row.high, places),
+        margin=_margin(context, contrast),
         word=_word(contrast),
         reason=context.narrative.reason(contrast),
         mini=Markup(mini),
@@ -94,6 +91,23 @@ def _word(contrast: Contrast) -> str:
     """Return the verdict in words; a single check is named, for the bars rest on it."""
     verdict = contrast.verdict
     return f"{verdict.word}: {verdict.alone}" if verdict.alone else verdict.word
+
+
+def _margin(context: Context, contrast: Contrast) -> str:
+    """Say what the margin does to the word, where it lies in the interval or hardly anything can.
+
+    An interval that the margin cuts is not called slight, although its difference may be.
+    """
+    about, row = contrast.outcome, contrast.row
+    if about.margin is None or row.low is None or row.high is None:
+        return ""
+    size = number(about.margin, about.words.decimals)
+    wide = context.narrative.wide_margin(about)
+    if wide:
+        return f"Less than {size} ({wide}) was set as too small to matter."
+    sure = contrast.verdict.code in ("better", "worse")
+    cut = min(abs(row.low), abs(row.high)) < about.margin and not contrast.verdict.slight
+    return f"Less than {size} was set as too small to matter." if sure and cut else ""
 
 
 def forest_rows(context: Context, outcome: str, reference: str, visit: str) -> list[ForestRow]:
@@ -134,6 +148,7 @@ def _strip(
             slot=row.look.slot,
             followed=row.look.id == contrast.exposure,
             picture=Markup(drawn),
+            estimate=number(row.at.estimate, contrast.outcome.words.decimals) if row.at else "",
             reason="" if row.at else "not shown",
         )
         for row, drawn in zip(rows, pictures, strict=True)

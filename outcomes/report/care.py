@@ -88,7 +88,7 @@ def _combination(row: dict[Any, Any]) -> Combination:
     pooled = name == OTHER
     nothing = name == NOTHING or pooled
     return Combination(
-        name="No component recorded" if name == NOTHING else name,
+        name="No therapy recorded" if name == NOTHING else name,
         parts=() if nothing else tuple(name.split(" + ")),
         n=float(row["n_episodes"]),
         pooled=pooled,

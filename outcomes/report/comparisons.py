@@ -133,6 +133,7 @@ class Comparisons:
     planned: dict[tuple[str, str], bool]
     observed: dict[tuple[str, str, str], float | None]
     reasons: dict[tuple[str, str, str], str]
+    shares: dict[tuple[str, str], float | None] = field(default_factory=dict)
     unmade: dict[str, list[Unmade]] = field(default_factory=dict)
     made: dict[Key, Contrast] = field(default_factory=dict)
 
@@ -142,6 +143,11 @@ class Comparisons:
         if key not in self.made:
             self.made[key] = self._make(key)
         return self.made[key]
+
+    def measured(self, outcome: str) -> dict[str, float]:
+        """Return the share of all episodes that have a value, by visit, as far as shown."""
+        everyone = {v: self.shares.get((outcome, v)) for v in self.study.visits}
+        return {visit: share for visit, share in everyone.items() if share is not None}
 
     def _visit(self) -> str:
         return self.study.primary_visit
@@ -220,7 +226,8 @@ def build_comparisons(study: Study, release: Release) -> Comparisons:
     for analysis in unmade_analyses(study):
         unmade.setdefault(analysis.outcome, []).append(analysis)
     contrasts = release.table("contrasts")
-    planned, observed = _counts(release.table("completeness"))
+    completeness = release.table("completeness")
+    planned, observed = _counts(completeness)
     return Comparisons(
         study=study,
         rows=dict(_rows(main_rows(contrasts), hidden)),
@@ -228,6 +235,7 @@ def build_comparisons(study: Study, release: Release) -> Comparisons:
         planned=planned,
         observed=observed,
         reasons=_reasons(release.table("gate")),
+        shares=_shares(completeness),
         unmade=unmade,
     )
 
@@ -283,6 +291,12 @@ def _counts(
             planned[row["outcome"], row["visit"]] = bool(flag)
         observed[row["outcome"], row["exposure"], row["visit"]] = as_number(row["n_observed"])
     return planned, observed
+
+
+def _shares(table: pd.DataFrame) -> dict[tuple[str, str], float | None]:
+    """Return the share of all episodes that were measured, by outcome and visit."""
+    everyone = table[table["exposure"].eq("")].to_dict("records")
+    return {(row["outcome"], row["visit"]): as_number(row["share"]) for row in everyone}
 
 
 def _reasons(table: pd.DataFrame) -> dict[tuple[str, str, str], str]:

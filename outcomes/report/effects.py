@@ -8,14 +8,15 @@ from markupsafe import Markup
 
 from outcomes.figures.forest import build_scale, forest_pictures
 from outcomes.figures.svg import Scale, axis_picture, backdrop, bars, definitions, ends_picture
+from outcomes.figures.theme import tick_decimals
 from outcomes.figures.trajectory import Course, panel_picture, panel_shapes, together_picture
 from outcomes.report.answer import forest_rows
 from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Cell, Context, Grid
 from outcomes.report.courses import outcome_course
-from outcomes.report.narrative import noun
 from outcomes.report.responders import Responders, build_responders
 from outcomes.report.study import Outcome, source_words
+from outcomes.report.tally import noun
 from outcomes.results.wording import (
     capitalised,
     count,
@@ -159,12 +160,13 @@ def build_panels(context: Context, course: Course, outcome: str = "") -> Panels:
     )
     together = together_picture(course, study.primary_exposure, name)
     level = course.level
+    places = tick_decimals(level.ticks)
     return Panels(
         shapes=Markup(definitions(panel_shapes(course, study.primary_visit, name))),
         panels=panels,
         together=Markup(together),
-        low=f"{level.low:g}",
-        high=f"{level.high:g}",
+        low=number(level.low, places),
+        high=number(level.high, places),
         tight=len(study.exposures) > 7,
     )
 

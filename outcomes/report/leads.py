@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
@@ -12,8 +12,14 @@ from outcomes.report.comparisons import as_number
 from outcomes.report.context import Context
 from outcomes.report.people import n_analysed
 from outcomes.report.study import Study, unit_words
+from outcomes.report.tally import noun
 from outcomes.results.wording import capitalised, count, in_sentence, listed, percent
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNTREATED: Final = "usual_care"
+"""Type of those with no therapy on record, where the study has the types of the catalog."""
 REVIEWED: Final = "reviewed"
 _TITLES: Final = {
     "estimand": "What is estimated",
@@ -30,10 +36,21 @@ def flow_lead(context: Context) -> str:
     boxes = table[table["kind"].eq("kept")]
     first = as_number(boxes["n_episodes"].iloc[0]) if len(boxes) else None
     last = n_analysed(context)
-    reasons = "Each reason for leaving one out stands beside the way, none of them an outcome."
+    reasons = _reasons(context.study, table)
     if first is None or last is None:
         return reasons
     return f"Of {count(first)} episodes in the records, {count(last)} could be compared. {reasons}"
+
+
+def _reasons(study: Study, table: pd.DataFrame) -> str:
+    """Say how far the reasons for leaving an episode out look ahead."""
+    days = study.raw.get("window_days")
+    last = f"day {days}" if days else "time zero"
+    found = table[table["kind"].eq("left_out") & table["n_episodes"].ne(0)]["step"]
+    early = found.str.startswith("ended").any()
+    none = "none but a missing later value" if found.eq("no_follow_up").any() else "none"
+    said = f"Each reason for leaving one out stands beside the way; {none} looks beyond {last}."
+    return f"{said} An early end may itself come from how someone fared." if early else said
 
 
 def care_lead(context: Context) -> str:
@@ -57,7 +74,14 @@ def _named_by(study: Study) -> str:
     """Say from what a type has its name."""
     days = study.raw.get("window_days")
     if study.raw.get("exposure_source") != "program" and days:
-        return f"A type is named by what filled most of the first {days} days."
+        said = f"A type is named by what filled most of the first {days} days."
+        if UNTREATED not in study.looks:
+            return said
+        untreated = f"{study.name(UNTREATED)} is where no therapy is recorded"
+        return (
+            f"{said} {untreated}: who had none and whose therapy nobody wrote down cannot be told"
+            " apart."
+        )
     if study.randomised:
         return "A type is what each person was assigned to, whatever was then delivered."
     return "A type is the program that each person was in, whatever was delivered in it."
@@ -213,14 +237,12 @@ def cannot_say(context: Context) -> list[str]:
 def _unseen(context: Context) -> str:
     """Say how many were not measured at the last visit of the main outcome."""
     study = context.study
-    table = context.release.table("completeness")
-    here = table[table["exposure"].eq("") & table["outcome"].eq(study.primary_outcome)]
-    shares = {r["visit"]: as_number(r["share"]) for r in here.to_dict("records")}
-    last = next((v for v in reversed(list(study.visits)) if shares.get(v) is not None), None)
+    shares = context.comparisons.measured(study.primary_outcome)
+    last = next(reversed(shares), None)
     share = shares.get(last) if last else None
     if last is None or share is None or share >= 1:
         return ""
     return (
-        f"How those fared who were not measured: {percent(1 - share)} of them"
-        f" {study.visits[last].at}."
+        f"How people fared whose {noun(study.outcomes[study.primary_outcome])} was not measured:"
+        f" {percent(1 - share)} of all {study.visits[last].at}."
     )

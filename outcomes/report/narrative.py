@@ -1,48 +1,35 @@
 """Sentences by rule: what was found, said from the verdicts alone.
 
-Titles say what was found. The change that all groups share comes before any difference, worsening
-next to improvement, and no order follows the results. Observational studies say "went with";
-randomised ones "had".
+Titles say what was found. The headline counts all types, so that no result decides which is named;
+the comparison declared in advance follows, and stands on the cards. The change that all groups
+share comes before any difference, worsening next to improvement, and no order follows the results.
+Observational studies say "went with"; randomised ones "had".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outcomes.report.comparisons import Comparisons, Contrast
 from outcomes.report.means import Means
-from outcomes.report.study import Outcome, Study
+from outcomes.report.study import Outcome, Study, Visit
+from outcomes.report.tally import noun, stood_apart, went
 from outcomes.results.wording import (
     Code,
     capitalised,
     count,
     counted,
-    finding,
     in_sentence,
     listed,
     number,
+    percent,
     unit_after,
 )
 
-_COMPARATIVES = frozenset({"a", "an", "less", "more", "lower", "higher", "fewer", "better"})
 MOST_ELSEWHERE = 2
 """Findings of other visits that the answer says in full; with more it points to the cards."""
 HEADLINE_ROLES = ("pain", "mobility", "medication")
-
-
-def noun(outcome: Outcome) -> str:
-    """Return what an outcome is about, such as ``pain`` or ``opioid dose``."""
-    words = outcome.better.split()
-    while words and words[0] in _COMPARATIVES:
-        words.pop(0)
-    return " ".join(words) if words and words != ["scores"] else in_sentence(outcome.name)
-
-
-def named(outcome: Outcome, words: str) -> str:
-    """Return a direction that says what it is about: ``lower scores`` of what is not enough."""
-    about = f"{in_sentence(outcome.name)} scores"
-    return words.removesuffix("scores") + about if words.endswith("scores") else words
 
 
 @dataclass(frozen=True)
@@ -67,40 +54,76 @@ class Narrative:
         return [self.comparisons.get(o.id, self.study.primary_exposure) for o in chosen[:3]]
 
     def headline(self) -> str:
-        """Return the first sentence of the report."""
-        found: dict[Code, list[Outcome]] = {}
-        for contrast in self.headline_contrasts():
-            found.setdefault(contrast.verdict.code, []).append(contrast.outcome)
-        clauses = [*self._direction_clauses(found), *self._other_clauses(found)]
-        return f"{capitalised('; '.join(clauses))}."
+        """Return the first sentence of the report: all types, or the one that there is."""
+        return capitalised(f"{'; '.join(self._all_types() or self._declared())}.")
 
-    def _direction_clauses(self, found: dict[Code, list[Outcome]]) -> list[str]:
-        better = listed([named(o, o.better) for o in found.get("better", [])])
-        worse = listed([named(o, o.worse) for o in found.get("worse", [])])
+    def _all_types(self) -> list[str]:
+        """Count the types that stood apart from the reference on each main outcome."""
+        made = [
+            (c.outcome, self._shown(c.outcome.id, self.study.reference, self.study.primary_visit))
+            for c in self.headline_contrasts()
+        ]
+        if all(len(shown) < 2 for _, shown in made):
+            return []
+        size, clauses = 0, []
+        for about, shown in made:
+            clauses.append(self._tally(about, shown, size))
+            size = size or len(shown)
+        return [f"{self._by()}, {clauses[0]}", *clauses[1:]]
+
+    def _tally(self, about: Outcome, shown: Sequence[Contrast], size: int) -> str:
+        """Count the types on one outcome; ``size`` is how many the sentence has spoken of."""
+        other = self.study.phrase(self.study.reference)
+        if not shown:
+            return f"no difference in {noun(about)} can be shown"
+        said = stood_apart(shown, self.verb, of=len(shown) != size)
+        if said:
+            return said if size else f"{said} than {other}"
+        if all(c.verdict.code == "same" for c in shown):
+            return f"little or no difference in {noun(about)}{'' if size else f' from {other}'}"
+        many = "none" if size else f"none of {counted(len(shown))} types"
+        return f"{many} stood clearly apart{'' if size else f' from {other}'} on {noun(about)}"
+
+    def _shown(self, outcome: str, reference: str, visit: str) -> list[Contrast]:
+        """Return the shown comparisons of all types with one of them, in the study's order."""
+        others = [e for e in self.study.exposures if e != reference]
+        made = [self.comparisons.get(outcome, e, reference, visit) for e in others]
+        return [contrast for contrast in made if contrast.verdict.shown]
+
+    def _declared(self) -> list[str]:
+        """Return what the declared comparison shows on each main outcome."""
+        found: dict[Code, list[Contrast]] = {}
+        for contrast in self.headline_contrasts():
+            found.setdefault(contrast.verdict.code, []).append(contrast)
+        return [*self._direction_clauses(found), *self._other_clauses(found)]
+
+    def _direction_clauses(self, found: dict[Code, list[Contrast]]) -> list[str]:
+        better = listed([went(c) for c in found.get("better", [])])
+        worse = listed([went(c) for c in found.get("worse", [])])
         if not better and not worse:
             return []
         than = f"than {self.study.phrase(self.study.reference)} {self._by()}"
         both = f"{better}, but with {worse}" if better and worse else better or worse
         comma = "," if better and worse else ""
-        return [f"{self.study.name(self.study.primary_exposure)} {self.verb} {both}{comma} {than}"]
+        exposure = self.study.phrase(self.study.primary_exposure)
+        return [f"{exposure} {self.verb} {both}{comma} {than}"]
 
-    def _other_clauses(self, found: dict[Code, list[Outcome]]) -> list[str]:
+    def _other_clauses(self, found: dict[Code, list[Contrast]]) -> list[str]:
         exposure = self.study.phrase(self.study.primary_exposure)
         reference = self.study.phrase(self.study.reference)
         clauses = []
-        same = listed([noun(o) for o in found.get("same", [])])
+        same = listed([noun(c.outcome) for c in found.get("same", [])])
         if same:
             first = not found.get("better") and not found.get("worse")
             who = f"between {exposure} and {reference} {self._by()}" if first else ""
             clauses.append(f"little or no difference in {same} {who}".rstrip())
-        unsure = listed([noun(o) for o in found.get("uncertain", [])])
+        unsure = listed([noun(c.outcome) for c in found.get("uncertain", [])])
         if unsure:
             alone = set(found) == {"uncertain"}
             who = f" {exposure} from {reference}" if alone else ""
             clauses.append(f"on {unsure} the records cannot tell{who}")
-        hidden = listed(
-            [noun(o) for o in (*found.get("not_shown", []), *found.get("not_measured", []))]
-        )
+        unseen = (*found.get("not_shown", []), *found.get("not_measured", []))
+        hidden = listed([noun(c.outcome) for c in unseen])
         if hidden:
             clauses.append(f"no difference in {hidden} can be shown")
         return clauses
@@ -110,7 +133,7 @@ class Narrative:
 
     def dek(self) -> list[str]:
         """Return the sentences under the headline."""
-        said = (self._everyone(), *self._counts(), *self._elsewhere(), *self._caution())
+        said = (self._everyone(), *self._cards(), *self._elsewhere(), *self._caution())
         return [s for s in said if s]
 
     def _everyone(self) -> str:
@@ -132,31 +155,12 @@ class Narrative:
         many = f"{capitalised(improved)} of {counted(len(known))} groups got better."
         return f"{many} With {name}, {begun}, {course}."
 
-    def _counts(self) -> list[str]:
-        """Count the types with a difference on each main outcome, worsening after improvement."""
-        others = self.study.others
-        made = [
-            (c.outcome, [self.comparisons.get(c.outcome.id, e).verdict for e in others])
-            for c in self.headline_contrasts()
-        ]
-        by_type = zip(*(verdicts for _, verdicts in made), strict=True)
-        compared = sum(any(v.shown for v in verdicts) for verdicts in by_type)
-        if compared < 2:
+    def _cards(self) -> list[str]:
+        """Say which comparison the cards show and what it found, where the headline does not."""
+        if not self._all_types():
             return []
-        better = [
-            (sum(v.code == "better" for v in row), named(about, about.better))
-            for about, row in made
-        ]
-        worse = [
-            (sum(v.code == "worse" for v in row), named(about, about.worse)) for about, row in made
-        ]
-        other = "it" if self._everyone() else self.study.phrase(self.study.reference)
-        head = f"Of the {counted(compared)} types compared with {other}, "
-        said = [f"{head}{_counted_with(better, self.verb)}."]
-        if any(n for n, _ in worse):
-            found = [pair for pair in worse if pair[0]]
-            said.append(f"{capitalised(_counted_with(found, self.verb))}.")
-        return said
+        found = "; ".join(self._declared())
+        return [f"The cards show the comparison and visit fixed in advance: {found}."]
 
     def _caution(self) -> list[str]:
         if not self.study.randomised:
@@ -190,8 +194,7 @@ class Narrative:
         ]
 
     def _elsewhere(self) -> list[str]:
-        """Say of which visit the headline speaks, and what differs at the others."""
-        main = self.study.visits[self.study.primary_visit]
+        """Say what differs at the other visits."""
         contrasts = self.headline_contrasts()
         others = [other for c in contrasts for other in self._others(c) if other.verdict.shown]
         if not others or not any(c.verdict.shown for c in contrasts):
@@ -201,44 +204,44 @@ class Narrative:
             for c in contrasts
             if c.verdict.shown
         }
-        fixed = f"All this is {main.at}, the visit fixed in advance"
         differing = {outcome: found for outcome, found in apart.items() if found}
         if not differing:
-            return [f"{fixed}; the other visits shown say the same."]
-        kinds = {(outcome, _kind(o)): o for outcome, found in differing.items() for o in found}
-        if len(kinds) > MOST_ELSEWHERE:
+            return ["The other visits shown say the same."]
+        if sum(len({_kind(o) for o in found}) for found in differing.values()) > MOST_ELSEWHERE:
             about = listed([noun(self.study.outcomes[outcome]) for outcome in differing])
-            return [f"{fixed}; other visits say something else on {about}, as the cards show."]
-        return [f"{fixed}.", *(self._at_visits(differing[o], kind) for o, kind in kinds)]
+            return [f"Other visits say something else on {about}, as the cards show."]
+        declared = {c.outcome.id: c for c in contrasts}
+        return [self._at_visits([declared[o], *differing[o]]) for o in differing]
 
-    def _at_visits(self, found: Sequence[Contrast], kind: tuple[Code, bool]) -> str:
-        """Return what one outcome shows at the visits with one finding."""
-        here = [c for c in found if _kind(c) == kind]
-        visits = [self.study.visits[c.visit] for c in here]
-        plain = all(visit.at == f"at {visit.phrase}" for visit in visits)
-        names = [visit.phrase if plain else visit.at for visit in visits]
-        when = capitalised(f"at {listed(names)}" if plain else listed(names))
-        about, code = here[0].outcome, kind[0]
-        if code == "same":
-            return f"{when} there was little or no difference in {noun(about)}."
-        if code == "uncertain":
-            return f"{when} the records cannot tell on {noun(about)}."
-        words = finding(here[0].verdict, about.words, "").removesuffix(" than ")
-        exposure = self.study.phrase(self.study.primary_exposure)
-        return f"{when} {exposure} {self.verb} {named(about, in_sentence(words))}."
+    def _at_visits(self, found: Sequence[Contrast]) -> str:
+        """Return what one outcome shows at the declared visit and at those that differ from it."""
+        visits: dict[str, list[Visit]] = {}
+        for contrast in found:
+            visits.setdefault(_said(contrast), []).append(self.study.visits[contrast.visit])
+        parts = [f"{words} {_when(here)}" for words, here in visits.items()]
+        return f"{found[0].outcome.name}: {', '.join(parts)}."
 
     def meta(self, n_episodes: float | None) -> str:
-        """Return the line about size, follow-up and the declared comparison."""
+        """Return the line about size, what was measured and the declared comparison."""
         s = self.study
-        last = list(s.visits.values())[-1]
-        until = f"followed to {last.phrase}" if last.at != last.phrase else f"measured {last.at}"
-        size = "" if n_episodes is None else f"{count(n_episodes)} episodes of care, "
+        size = "" if n_episodes is None else f"{count(n_episodes)} episodes of care"
+        followed = "; ".join(part for part in (size, self._measured()) if part)
         outcome = noun(s.outcomes[s.primary_outcome])
         return (
-            f"{capitalised(f'{size}{until}')}. Main comparison fixed in advance: "
+            f"{f'{capitalised(followed)}. ' if followed else ''}Main comparison fixed in advance: "
             f"{s.phrase(s.primary_exposure)} against {s.phrase(s.reference)}, {outcome} "
             f"{s.visits[s.primary_visit].at}."
         )
+
+    def _measured(self) -> str:
+        """Say in how many the main outcome was measured, at the declared visit and at the last."""
+        shares = self.comparisons.measured(self.study.primary_outcome)
+        if not shares:
+            return ""
+        visits = dict.fromkeys((self.study.primary_visit, list(shares)[-1]))
+        seen = [f"in {percent(shares[v])} {self.study.visits[v].at}" for v in visits if v in shares]
+        about = noun(self.study.outcomes[self.study.primary_outcome])
+        return f"{about} was measured {listed(seen)}"
 
     # ------------------------------------------------------------------------- one outcome
     def title(self, outcome: str, reference: str, visit: str) -> str:
@@ -247,30 +250,17 @@ class Narrative:
         about = s.outcomes[outcome]
         when = s.visits[visit].at
         than = f"than {s.phrase(reference)} {when}"
-        others = [e for e in s.exposures if e != reference]
-        made = [self.comparisons.get(outcome, e, reference, visit) for e in others]
-        shown = [c for c in made if c.verdict.shown]
+        shown = self._shown(outcome, reference, visit)
         if not shown:
-            if any(c.verdict.code == "not_measured" for c in made):
+            if not self.comparisons.planned.get((outcome, visit), True):
                 return f"{about.name} was not measured {when}"
             return f"{about.name} {when}: no difference can be shown"
-        better = [c for c in shown if c.verdict.code == "better"]
-        worse = [c for c in shown if c.verdict.code == "worse"]
-        if not better and not worse:
+        said = stood_apart(shown, self.verb)
+        if not said:
             return self._flat_title(about, shown, reference, visit)
         if len(shown) == 1:
-            words = named(about, about.better if better else about.worse)
-            return f"{s.name(shown[0].exposure)} {self.verb} {words} {than}"
-        groups = ((better, named(about, about.better)), (worse, named(about, about.worse)))
-        parts = [(capitalised(counted(len(g))), words) for g, words in groups if g]
-        both = len(shown) == 2 and len(parts) == 1 and parts[0][0] == "Two"
-        who = "Both types" if both else f"{parts[0][0]} of {counted(len(shown))} types"
-        first = f"{who} {self.verb} {parts[0][1]} {than}"
-        return (
-            first
-            if len(parts) == 1
-            else f"{first}; {in_sentence(parts[1][0])} {self.verb} {parts[1][1]}"
-        )
+            return f"{s.name(shown[0].exposure)} {self.verb} {went(shown[0])} {than}"
+        return capitalised(f"{said} {than}")
 
     def _flat_title(
         self, about: Outcome, shown: Sequence[Contrast], reference: str, visit: str
@@ -338,15 +328,42 @@ class Narrative:
         size = number(outcome.margin, outcome.words.decimals)
         unit = unit_after(outcome.margin, outcome.unit, outcome.words.decimals)
         why = f": {in_sentence(outcome.margin_source)}" if outcome.margin_source else ""
-        return (
-            f"Shaded: differences of less than {size} {unit} either way, set beforehand as too"
-            f" small to matter{why}."
-        )
+        wide = self.wide_margin(outcome)
+        range_ = f"differences of less than {size} {unit} either way{f', {wide}' if wide else ''}"
+        return f"Shaded: {range_}, set beforehand as too small to matter{why}."
+
+    def wide_margin(self, outcome: Outcome) -> str:
+        """Say that a margin is over half of the mean at the start; empty where it is not.
+
+        Where less is better no group can gain more than that mean, so that few differences could
+        ever pass such a margin.
+        """
+        start = self.means.starts.get(outcome.id)
+        if outcome.margin is None or start is None or outcome.higher_is_better:
+            return ""
+        if outcome.margin <= start / 2:
+            return ""
+        return f"over half of the mean start of {number(start, outcome.words.decimals)}"
 
 
 def _kind(contrast: Contrast) -> tuple[Code, bool]:
     """What a comparison found, as far as its heading says it."""
-    return contrast.verdict.code, contrast.verdict.small
+    return contrast.verdict.code, contrast.verdict.slight
+
+
+def _said(contrast: Contrast) -> str:
+    """Return what a comparison found, in a few words."""
+    code = contrast.verdict.code
+    if code == "same":
+        return "little or no difference"
+    return "too uncertain to say" if code == "uncertain" else went(contrast)
+
+
+def _when(visits: Sequence[Visit]) -> str:
+    """Return ``at week 6 and week 26``, or each visit with its own word."""
+    if all(visit.at == f"at {visit.phrase}" for visit in visits):
+        return f"at {listed([visit.phrase for visit in visits])}"
+    return listed([visit.at for visit in visits])
 
 
 def _shared_part(gains: Sequence[float]) -> str:
@@ -355,11 +372,3 @@ def _shared_part(gains: Sequence[float]) -> str:
     if min(gains) >= 0.5 * max(gains):
         return "Most of the change is shared by all groups and is not a sign of any one therapy."
     return "Part of the change is shared by all groups and is not a sign of any one therapy."
-
-
-def _counted_with(parts: Iterable[tuple[int, str]], verb: str) -> str:
-    """Return ``four went with less pain, three with less disability and none with ...``."""
-    links = (verb, verb.removeprefix("went "))
-    return listed(
-        [f"{counted(n) if n else 'none'} {links[k > 0]} {w}" for k, (n, w) in enumerate(parts)]
-    )

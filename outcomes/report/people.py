@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LIMIT = 0.1
 FLOOR_CHECK = "follow_up"
 BASELINE = "baseline_"
+FOLLOW_UP = ("no_follow_up", "followed")
+"""Steps of the flow that speak of values after time zero, whichever outcome has one."""
 
 
 # ------------------------------------------------------------------------------------------ flow
@@ -38,10 +40,19 @@ def build_flow(context: Context) -> list[Step]:
     for row in context.release.table("flow").sort_values("order").to_dict("records"):
         cell = count_cell(row, "n_episodes")
         if row["kind"] == "kept" or not steps:
-            steps.append(Step(label=row["label"], count=cell))
+            steps.append(Step(label=_step_label(context, row), count=cell))
         elif cell.value != 0:
-            steps[-1].reasons.append((row["label"], cell))
+            steps[-1].reasons.append((_step_label(context, row), cell))
     return steps
+
+
+def _step_label(context: Context, row: dict[Any, Any]) -> str:
+    """Return the label of a step; a follow-up value says of which outcomes."""
+    label = str(row["label"])
+    if row["step"] not in FOLLOW_UP:
+        return label
+    names = [in_sentence(outcome.name) for outcome in context.study.outcomes.values()]
+    return label.replace("follow-up value", f"later value of {listed(names, 'or')}")
 
 
 def n_analysed(context: Context) -> float | None:
@@ -107,10 +118,19 @@ class Baseline:
             f"{self.model} It compares people alike in what it holds, instead of weighting them, so"
             f" this table cannot show how far that closes the gaps.{marked}"
         )
-        apart = list(dict.fromkeys(r.name for r in self.rows if not r.adjusted and r.uneven))
-        if apart and marked:
-            said += f" Uneven and not in the model: {listed([in_sentence(a) for a in apart])}."
-        return said
+        uneven = [r for r in self.rows if marked and not r.adjusted and r.uneven]
+        columns = _names(r for r in uneven if not r.variable.startswith(BASELINE))
+        starts = _names(r for r in uneven if r.variable.startswith(BASELINE))
+        if columns:
+            said += (
+                " Uneven, and not in the model because [model] covariates in study.toml does not"
+                f" list them (add them to adjust for them): {columns}."
+            )
+        return f"{said} Uneven, with no place in the model: {starts}." if starts else said
+
+
+def _names(rows: Iterable[BaselineRow]) -> str:
+    return listed(list(dict.fromkeys(in_sentence(row.name) for row in rows)))
 
 
 def build_baseline(context: Context) -> Baseline | None:

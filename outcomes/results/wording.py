@@ -17,6 +17,9 @@ interval holds 0 and lies inside the margin        Little or no difference      
 interval holds 0 and passes the margin             Too uncertain to say          1
 =================================================  ============================  =======
 
+A difference whose whole interval lies inside the margin is "slight", and said to be "slightly less"
+wherever it is said in words; an interval that touches the margin or reaches beyond it is not.
+
 The checks are the main analysis and every other analysis of the same comparison. The fourth bar is
 for comparisons that chance assigned and that two other analyses or more agree on: an observational
 study can never fill it. Where no other analysis was run, nothing is called consistent. One that
@@ -94,15 +97,10 @@ def decimals_of(unit: str) -> int:
 
 
 def interval(low: float | None, high: float | None, decimals: int = 1) -> str:
-    """Return ``low to high``; a bound that rounds to zero gets one decimal more.
-
-    So ``-0.02 to 0.78`` never reads as an interval that starts at zero.
-    """
+    """Return ``low to high``, with the same decimals for every interval of a unit."""
     if low is None or high is None or missing(low) or missing(high):
         return NO_VALUE
-    hidden = any(b != 0 and float(f"{abs(b):.{decimals}f}") == 0 for b in (low, high))
-    places = decimals + 1 if hidden else decimals
-    return f"{number(low, places)} to {number(high, places)}"
+    return f"{number(low, decimals)} to {number(high, decimals)}"
 
 
 def estimate_text(
@@ -140,11 +138,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str], last: str = "and") -> str:
     """Return ``a``, ``a and b`` or ``a, b and c``."""
     if len(parts) < 2:
         return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
 _SMALL: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -180,14 +178,14 @@ class Comparison:
 class Verdict:
     """How sure a comparison is, in a word, a sentence and bars.
 
-    ``agree`` of ``n_checks`` analyses, the main one among them, come to the same side. ``small``:
+    ``agree`` of ``n_checks`` analyses, the main one among them, come to the same side. ``slight``:
     the whole interval is closer to zero than the smallest difference worth having. ``alone`` says
     what differs in the one other analysis, where there is one only; ``n_unmade`` could not be made.
     """
 
     code: Code
     bars: int
-    small: bool = False
+    slight: bool = False
     agree: int | None = None
     n_checks: int | None = None
     n_unmade: int = 0
@@ -206,7 +204,7 @@ class Verdict:
         """The word alone."""
         if self.code in ("better", "worse"):
             sure = "Consistent" if self.bars >= 3 else "Tentative"
-            return f"{sure}, but small" if self.small else sure
+            return f"{sure}, but slight" if self.slight else sure
         return _PLAIN[self.code]
 
     @property
@@ -256,7 +254,7 @@ def judge(comparison: Comparison) -> Verdict:
     return Verdict(
         code=code,
         bars=top if full else 2,
-        small=code in ("better", "worse") and _inside(c.low, c.high, c.margin),
+        slight=code in ("better", "worse") and _inside(c.low, c.high, c.margin),
         agree=agree,
         n_checks=total,
         n_unmade=c.n_unmade + len(made) - sum(made),
@@ -308,24 +306,31 @@ def amount(estimate: float | None, words: OutcomeWords) -> str:
     text = f"{number(size, words.decimals)} {unit_after(size, words.unit, words.decimals)}"
     if float(f"{size:.{words.decimals}f}") == 0:
         return f"{text} apart"
-    direction = words.better if estimate > 0 else words.worse
-    if direction.startswith("a "):
-        return f"{direction} by {text}"
-    return f"{text} {direction}"
+    said = words.better if estimate > 0 else words.worse
+    return f"{said} by {text}" if said.startswith("a ") else f"{text} {said}"
+
+
+def direction(verdict: Verdict, words: OutcomeWords) -> str:
+    """Return which way a difference goes: ``less pain``, ``slightly less pain``."""
+    said = words.worse if verdict.code == "worse" else words.better
+    return slightly(said) if verdict.slight else said
+
+
+def slightly(said: str) -> str:
+    """Return a direction as a slight one: ``a slightly lower opioid dose``."""
+    article, rest = ("a ", said[2:]) if said.startswith("a ") else ("", said)
+    return f"{article}slightly {rest}"
 
 
 def finding(verdict: Verdict, words: OutcomeWords, reference: str) -> str:
     """Return what was found as a heading: ``Less pain than usual care``."""
     other = in_sentence(reference)
-    if verdict.small:
-        direction = words.better if verdict.code == "better" else words.worse
-        article, lower = ("A ", direction[2:]) if direction.startswith("a ") else ("", direction)
-        return f"{capitalised(f'{article}slightly {lower}')} than {other}"
+    than = f"{capitalised(direction(verdict, words))} than {other}"
     sentences: dict[Code, str] = {
         "not_measured": "Not measured at this visit",
         "not_shown": "Not shown",
-        "better": f"{capitalised(words.better)} than {other}",
-        "worse": f"{capitalised(words.worse)} than {other}",
+        "better": than,
+        "worse": than,
         "same": f"Little or no difference from {other}",
         "uncertain": f"Too uncertain to say whether it differs from {other}",
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
 from markupsafe import Markup
 
+from outcomes.report.answer import build_cards
 from outcomes.report.care import MOST, build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_gate, gate_words
 from outcomes.report.context import Context, build_context
@@ -25,12 +27,13 @@ from outcomes.report.leads import (
     with_codes,
 )
 from outcomes.report.medicines import build_changes, build_use
-from outcomes.report.narrative import named
+from outcomes.report.page import render_page
 from outcomes.report.people import build_baseline, build_completeness, build_flow
 from outcomes.report.release import Release, with_suppressed
 from outcomes.report.responders import build_responders
 from outcomes.report.safety import Harms, build_described, build_harms
 from outcomes.report.study import Visit, build_study, source_words, unit_words
+from outcomes.report.tally import named
 from outcomes.results.tables import build_table
 from outcomes.results.wording import percent
 from tests import report_example, report_variants
@@ -47,20 +50,111 @@ def _released(**tables: pd.DataFrame) -> Context:
     return build_context(Release(release.study, {**release.tables, **tables}))
 
 
-def test_the_headline_says_what_was_found_and_what_cannot_be_told(context: Context) -> None:
+def test_the_headline_counts_all_types_so_that_no_result_picks_one(context: Context) -> None:
     assert context.narrative.headline() == (
+        "By week 12, four of five types went with less pain than usual care; four with less"
+        " disability; one with a lower opioid dose."
+    )
+
+
+def test_the_comparison_on_the_cards_is_said_to_be_the_one_fixed_in_advance(
+    context: Context,
+) -> None:
+    assert context.narrative.dek()[1] == (
+        "The cards show the comparison and visit fixed in advance: exercise went with less pain and"
+        " less disability than usual care by week 12; on opioid dose the records cannot tell."
+    )
+
+
+def test_a_study_of_one_comparison_has_it_in_the_headline() -> None:
+    two = build_context(report_variants.two_types())
+    assert two.narrative.headline() == (
         "Exercise went with less pain and less disability than usual care by week 12;"
         " on opioid dose the records cannot tell."
     )
+    assert not any("The cards show" in said for said in two.narrative.dek())
+
+
+def _narrowed(outcome: str, visits: tuple[str, ...], low: float, high: float) -> Context:
+    """Return the example with another interval of exercise against usual care."""
+    rows = report_example.release().table("contrasts")
+    here = rows["outcome"].eq(outcome) & rows["visit"].isin(visits)
+    for level, reference, sign in (("exercise", "usual_care", 1), ("usual_care", "exercise", -1)):
+        match = here & rows["level"].eq(level) & rows["reference"].eq(reference)
+        ends = sorted((sign * low, sign * high))
+        values = {"estimate": sum(ends) / 2, "conf_low": ends[0], "conf_high": ends[1]}
+        rows = rows.assign(**{name: rows[name].mask(match, v) for name, v in values.items()})
+    return _released(contrasts=rows)
+
+
+def test_a_slight_difference_is_called_slight_wherever_it_is_said() -> None:
+    slight = _narrowed("mobility", ("week_12",), 1.0, 3.0)
+    contrast = slight.comparisons.get("mobility", "exercise")
+    assert contrast.verdict.short.endswith("but slight")
+    assert "and slightly less disability than" in slight.narrative.dek()[1]
+    assert slight.narrative.title("mobility", "usual_care", "week_12") == (
+        "Three of five types went with less and one with slightly less disability than usual care"
+        " at week 12"
+    )
+    assert "three with less and one with slightly less disability" in slight.narrative.headline()
+
+
+def test_a_card_says_the_margin_where_it_cuts_the_interval() -> None:
+    def margins(low: float, high: float) -> str:
+        return build_cards(_narrowed("mobility", ("week_12",), low, high))[1].margin
+
+    assert margins(3.0, 5.0) == "Less than 4.0 was set as too small to matter."
+    assert margins(-5.0, -3.0) == "Less than 4.0 was set as too small to matter."
+    assert margins(4.1, 6.0) == ""
+    assert margins(1.0, 3.0) == ""
+
+
+def _with_margin(size: float) -> Context:
+    release = report_example.release()
+    outcomes = [
+        {**o, "margin": size} if o["id"] == "medication" else o for o in release.study["outcomes"]
+    ]
+    return build_context(Release({**release.study, "outcomes": outcomes}, release.tables))
+
+
+def test_a_margin_of_more_than_half_of_the_start_is_said_to_be_so() -> None:
+    wide = _with_margin(7.5)
+    said = "over half of the mean start of 14.3"
+    assert build_cards(wide)[2].margin == f"Less than 7.5 ({said}) was set as too small to matter."
+    about = wide.study.outcomes["medication"]
+    assert f"either way, {said}, set beforehand" in wide.narrative.margin_note(about)
+    narrow = _with_margin(7.0)
+    assert build_cards(narrow)[2].margin == ""
+    assert "half" not in narrow.narrative.margin_note(narrow.study.outcomes["medication"])
+
+
+def test_every_card_has_its_estimate_first_and_every_type_with_its_own() -> None:
+    page = render_page(report_example.release(), audience="board")
+    numbers = re.findall(r'<p class="num [^"]*">([^<]*)<small>', page)
+    assert numbers == ["0.9", "4.3", "1.9"]
+    strips = re.findall(r'<span class="es">([^<]*)</span>', page)
+    assert strips[:5] == ["0.9", "0.6", "1.2", "0.2", "0.4"]
+
+
+def test_what_was_measured_when_is_said_of_the_outcome_that_was(context: Context) -> None:
+    said = context.narrative.meta(3595)
+    assert said.startswith(
+        "3,595 episodes of care; pain was measured in 79\u00a0% at week 12 and in 60\u00a0% at"
+        " week 52. Main comparison fixed in advance:"
+    )
+    assert "followed" not in said
+    assert cannot_say(context)[-1] == (
+        "How people fared whose pain was not measured: 40\u00a0% of all at week 52."
+    )
+    assert build_flow(context)[-1].label == (
+        "with at least one later value of pain, mobility or medication"
+    )
+    assert build_context(report_variants.empty()).narrative.meta(None).startswith("Main comparison")
 
 
 def test_the_change_of_all_comes_before_any_difference(context: Context) -> None:
     said = context.narrative.dek()
     assert said[0].startswith("Every group got better, usual care included")
-    assert said[1] == (
-        "Of the five types compared with it, four went with less pain, four with less disability"
-        " and one with a lower opioid dose."
-    )
     assert said[-1].startswith("These are associations")
 
 
@@ -71,50 +165,53 @@ def test_types_that_are_not_shown_are_not_counted_as_compared() -> None:
     gated = table.assign(gate=table["gate"].mask(closed, "few were measured"))
     gated.loc[closed, ["estimate", "conf_low", "conf_high"]] = float("nan")
     shown = Release(release.study, {**release.tables, "contrasts": gated})
-    said = build_context(shown).narrative.dek()[1]
-    assert said.startswith("Of the four types compared with it, ")
+    said = build_context(shown).narrative.headline()
+    assert said.startswith("By week 12, three of four types went with less pain")
 
 
 def test_the_answer_says_of_which_visit_it_speaks_and_what_the_others_show(
     context: Context,
 ) -> None:
     said = context.narrative.dek()
-    assert any(s.startswith("All this is at week 12, the visit fixed in advance") for s in said)
+    assert said[1].startswith("The cards show the comparison and visit fixed in advance: ")
+    assert said[2] == "Mobility: less disability at week 12, slightly less disability at week 6."
     pain = context.narrative.headline_contrasts()[0]
     assert context.narrative.elsewhere(pain) == "Week 6, week 26 and week 52: the same finding"
 
 
 def test_another_finding_at_another_visit_is_said() -> None:
-    release = report_example.release()
-    rows = release.table("contrasts")
-    here = rows["outcome"].eq("pain") & rows["visit"].isin(["week_26", "week_52"])
-    limits = {"estimate": 0.2, "conf_low": 0.1, "conf_high": 0.3}
-    back = {"estimate": -0.2, "conf_low": -0.3, "conf_high": -0.1}
-    for pair, values in (
-        (("exercise", "usual_care"), limits),
-        (("usual_care", "exercise"), back),
-    ):
-        match = here & rows["level"].eq(pair[0]) & rows["reference"].eq(pair[1])
-        rows = rows.assign(**{name: rows[name].mask(match, v) for name, v in values.items()})
-    changed = _released(contrasts=rows)
+    changed = _narrowed("pain", ("week_26", "week_52"), 0.1, 0.3)
     pain = changed.narrative.headline_contrasts()[0]
     assert changed.narrative.elsewhere(pain) == (
         "Week 6: the same finding; week 26 and week 52: slightly less pain than usual care"
     )
     said = " ".join(changed.narrative.dek())
-    assert "At week 26 and week 52 exercise went with slightly less pain." in said
+    assert "Pain: less pain at week 12, slightly less pain at week 26 and week 52." in said
+
+
+def test_little_difference_and_a_slight_one_stand_in_one_sentence() -> None:
+    release = report_example.release()
+    outcomes = [
+        {**o, "margin": 9.0} if o["id"] == "medication" else o for o in release.study["outcomes"]
+    ]
+    tables = _narrowed("medication", ("week_6", "week_26", "week_52"), 0.5, 2.0).release.tables
+    changed = build_context(Release({**release.study, "outcomes": outcomes}, tables))
+    assert (
+        "Medication: little or no difference at week 12, a slightly lower opioid dose at week 6,"
+        " week 26 and week 52."
+    ) in changed.narrative.dek()
 
 
 def test_a_trial_says_had_and_may_fill_four_bars() -> None:
     trial = build_context(report_variants.trial())
-    assert trial.narrative.headline() == "Exercise had less pain than usual care by week 12."
+    assert trial.narrative.headline() == "By week 12, both types had less pain than usual care."
     assert trial.comparisons.get("pain", "exercise").verdict.bars == 4
 
 
 def test_where_nothing_is_shown_nothing_is_counted() -> None:
     gated = build_context(report_variants.all_gated())
     assert gated.narrative.headline().startswith("No difference in pain")
-    assert not any("Of the" in said for said in gated.narrative.dek())
+    assert not any("The cards show" in said for said in gated.narrative.dek())
     effect = build_effect(gated, "pain")
     assert effect.none_shown == "12 % were measured, floor 40 %"
     assert effect.panels is None
@@ -152,6 +249,28 @@ def test_hidden_counts_are_hidden_in_the_flow(context: Context) -> None:
     assert flow_lead(context).startswith("Of 5,410 episodes in the records, 3,595 could")
 
 
+def test_the_flow_claims_no_more_of_its_reasons_than_holds(context: Context) -> None:
+    flow = context.release.table("flow")
+    early = "An early end may itself come from how someone fared."
+    assert flow_lead(context).endswith(
+        f"none but a missing later value looks beyond day 14. {early}"
+    )
+    kept = flow[flow["step"].ne("no_follow_up")]
+    assert flow_lead(_released(flow=kept)).endswith(f"none looks beyond day 14. {early}")
+    inside = kept[kept["step"].ne("ended")]
+    assert flow_lead(_released(flow=inside)).endswith("none looks beyond day 14.")
+
+
+def test_parts_of_opioid_use_are_said_to_be_rounded_beside_their_colours(
+    context: Context,
+) -> None:
+    page = render_page(context.release)
+    legend = page[page.index('<p class="legend">') :].split("</p>")[0]
+    assert "each part rounded by itself" in legend
+    assert "many small rises can stand beside a mean that falls" in page
+    assert page.count("Means and differences are rounded one by one") == 1
+
+
 def test_the_largest_imbalance_is_named(context: Context) -> None:
     found = build_baseline(context)
     assert found is not None
@@ -172,7 +291,9 @@ def test_the_baseline_table_says_what_adjustment_does_and_what_it_cannot_show() 
     assert found is not None
     assert "this table cannot show how far that closes the gaps" in found.adjustment
     assert {row.label for row in found.rows if row.adjusted} >= {"Age"}
-    assert "Uneven and not in the model: " in found.adjustment
+    reason = "Uneven, and not in the model because [model] covariates in study.toml does not list"
+    assert f"{reason} them (add them to adjust for them): " in found.adjustment
+    assert found.adjustment.endswith("with no place in the model: any opioid up to time zero.")
     assert "age" not in found.adjustment.split("Uneven")[1]
     weighted = build_baseline(build_context(report_example.release()))
     assert weighted is not None
@@ -191,6 +312,7 @@ def test_rare_combinations_are_pooled(context: Context) -> None:
     found = build_codelivery(context)
     assert found is not None
     assert found.rows[0][1] == "610"
+    assert ("No therapy recorded", "450") in [row[:2] for row in found.rows]
     assert found.others == (("Rare combinations, pooled for privacy", "370"),)
     assert "not drawn: rare combinations, pooled for privacy: 370 episodes." in found.sub
     assert all(name for name, _, _ in found.rows)
@@ -333,7 +455,6 @@ def test_the_gate_lists_what_failed(context: Context) -> None:
 
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:
     assert cannot_say(context)[0].startswith("That a therapy was the cause")
-    assert cannot_say(context)[-1].endswith("40\u00a0% of them at week 52.")
     assert "elsewhere" in cannot_say(build_context(report_variants.trial()))[0]
 
 
@@ -350,7 +471,12 @@ def test_a_trial_without_a_word_on_blinding_says_what_expectation_may_do() -> No
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "A type is named by what filled most of the first 14 days."),
+        (
+            {},
+            "A type is named by what filled most of the first 14 days. Usual care is where no"
+            " therapy is recorded: who had none and whose therapy nobody wrote down cannot be told"
+            " apart.",
+        ),
         ({"exposure_source": "program"}, "A type is the program that each person was in"),
         ({"exposure_source": "program", "design": "randomised"}, "A type is what each person was"),
     ],
@@ -415,7 +541,9 @@ def test_titles_after_a_treatment_read_as_a_sentence() -> None:
     names = {"week_12": "After treatment"}
     visits = [{**v, "name": names.get(v["label"], v["name"])} for v in release.study["visits"]]
     after = build_context(Release({**release.study, "visits": visits}, release.tables))
-    assert after.narrative.headline().endswith("than usual care after treatment.")
+    assert (
+        after.narrative.headline() == "After treatment, both types had less pain than usual care."
+    )
     assert after.narrative.title("pain", "usual_care", "week_12") == (
         "Both types had less pain than usual care after treatment"
     )

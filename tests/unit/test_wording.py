@@ -44,8 +44,9 @@ def test_numbers(value: float | None, decimals: int, text: str) -> None:
     assert number(value, decimals) == text
 
 
-def test_a_bound_that_rounds_to_zero_gets_one_decimal_more() -> None:
-    assert interval(-0.02, 0.78) == "−0.02 to 0.78"
+def test_every_interval_of_a_unit_has_the_same_decimals() -> None:
+    assert interval(-0.02, 0.78) == "0.0 to 0.8"
+    assert interval(-0.06, 0.78) == "−0.1 to 0.8"
     assert interval(0.0, 0.78) == "0.0 to 0.8"
     assert estimate_text(0.9, 0.6, 1.2) == "0.9 (0.6 to 1.2)"
 
@@ -107,7 +108,7 @@ def test_a_difference_says_its_direction() -> None:
             {"checks": ((0.1, 0.3), (-0.1, 0.3))},
             "better",
             2,
-            "Tentative, but small: 1 of 2 other analyses agree",
+            "Tentative, but slight: 1 of 2 other analyses agree",
         ),
         (-0.2, 0.6, {}, "uncertain", 1, "Too uncertain to say"),
     ],
@@ -157,10 +158,16 @@ def test_an_interval_that_touches_zero_is_not_on_one_side() -> None:
 
 def test_a_difference_too_small_to_matter_is_called_slight() -> None:
     small = judge(Comparison(low=0.1, high=0.4, margin=0.5, checks=((0.1, 0.3),)))
-    assert small.small
+    assert small.slight
+    assert small.short == "Consistent, but slight"
     assert finding(small, PAIN, "Usual care") == "Slightly less pain than usual care"
     assert finding(small, DOSE, "Usual care") == "A slightly lower opioid dose than usual care"
-    assert not judge(Comparison(low=0.1, high=0.6, margin=0.5)).small
+
+
+@pytest.mark.parametrize("high", [0.5, 0.6])
+def test_an_interval_that_touches_or_passes_the_margin_is_not_slight(high: float) -> None:
+    assert not judge(Comparison(low=0.1, high=high, margin=0.5)).slight
+    assert judge(Comparison(low=-0.1, high=high, margin=0.5)).code == "uncertain"
 
 
 def test_headings() -> None:
