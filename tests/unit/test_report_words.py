@@ -99,6 +99,26 @@ def test_a_slight_difference_is_called_slight_wherever_it_is_said() -> None:
     assert "three with less and one with slightly less disability" in slight.narrative.headline()
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reference", "title"),
+    [
+        ("pain", "exercise", "One of five types went with less and four with more pain than"),
+        ("pain", "manual_therapy+exercise", "All five types went with more pain than"),
+        (
+            "mobility",
+            "manual_therapy",
+            "One of five types went with less, one with slightly less and one with more disability"
+            " than",
+        ),
+        ("medication", "exercise", "No type stood clearly apart from"),
+    ],
+)
+def test_worse_is_counted_after_better_and_slight_apart_from_both(
+    outcome: str, reference: str, title: str, context: Context
+) -> None:
+    assert context.narrative.title(outcome, reference, "week_12").startswith(f"{title} ")
+
+
 def test_a_card_says_the_margin_where_it_cuts_the_interval() -> None:
     def margins(low: float, high: float) -> str:
         return build_cards(_narrowed("mobility", ("week_12",), low, high))[1].margin
