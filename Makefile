@@ -12,6 +12,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.1
 export UV_PYTHON_DOWNLOADS := never
 # Two test workers on two cores: threads of the linear algebra would only wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
+# Files stay whole, so that what a file sets up is set up once; tests/conftest.py says which come first.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test quick lint spark bench simulation docs notebook lock clean
@@ -42,10 +44,10 @@ lint: setup  ## style, types and the direction of imports
 	$(BIN)/lint-imports
 
 test: lint  ## everything that has to hold
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(WORKERS)
 
 quick: lint  ## the fast part, under a minute
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser" \
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not browser" \
 	  tests/architecture tests/unit tests/parity
 
 spark: setup  ## statements on Spark as well: needs Java

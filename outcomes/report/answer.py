@@ -39,6 +39,8 @@ class Card:
     contrast: Contrast
     slot: int
     bars: Markup
+    low: str
+    high: str
     margin: str
     word: str
     reason: str
@@ -58,7 +60,9 @@ def build_cards(context: Context) -> list[Card]:
 
 
 def _card(context: Context, contrast: Contrast) -> Card:
-    study, outcome = context.study, contrast.outcome
+    study, row = context.study, contrast.row
+    outcome = contrast.outcome
+    places = outcome.words.decimals
     course = outcome_course(context, outcome.id)
     mini, names = "", (study.looks[e].short for e in (contrast.exposure, contrast.reference))
     if course is not None and all(
@@ -71,6 +75,8 @@ def _card(context: Context, contrast: Contrast) -> Card:
         contrast=contrast,
         slot=context.slot(contrast.exposure),
         bars=Markup(bars(contrast.verdict.bars)),
+        low=number(row.low, places),
+        high=number(row.high, places),
         margin=_margin(context, contrast),
         word=_word(contrast),
         reason=context.narrative.reason(contrast),

@@ -97,10 +97,15 @@ def decimals_of(unit: str) -> int:
 
 
 def interval(low: float | None, high: float | None, decimals: int = 1) -> str:
-    """Return ``low to high``, with the same decimals for every interval of a unit."""
+    """Return ``low to high``; a bound that rounds to zero gets one decimal more.
+
+    So ``-0.02 to 0.78`` never reads as an interval that starts at zero.
+    """
     if low is None or high is None or missing(low) or missing(high):
         return NO_VALUE
-    return f"{number(low, decimals)} to {number(high, decimals)}"
+    hidden = any(b != 0 and float(f"{abs(b):.{decimals}f}") == 0 for b in (low, high))
+    places = decimals + 1 if hidden else decimals
+    return f"{number(low, places)} to {number(high, places)}"
 
 
 def estimate_text(

@@ -148,10 +148,16 @@ def test_a_margin_of_more_than_half_of_the_start_is_said_to_be_so() -> None:
     assert "half" not in narrow.narrative.margin_note(narrow.study.outcomes["medication"])
 
 
-def test_every_card_has_its_estimate_first_and_every_type_with_its_own() -> None:
+def test_a_card_whose_interval_holds_zero_sets_the_interval_first() -> None:
     page = render_page(report_example.release(), audience="board")
-    numbers = re.findall(r'<p class="num [^"]*">([^<]*)<small>', page)
-    assert numbers == ["0.9", "4.3", "1.9"]
+    numbers = re.findall(r'<p class="num [^"]*">(.*?)<small>', page)
+    assert numbers[:2] == ["0.9", "4.3"]
+    assert re.fullmatch(r"−[0-9.]+<em>to</em>[0-9.]+", numbers[2])
+    assert "interval around 1.9" in page
+
+
+def test_every_type_has_its_number_in_the_strips() -> None:
+    page = render_page(report_example.release(), audience="board")
     strips = re.findall(r'<span class="es">([^<]*)</span>', page)
     assert strips[:5] == ["0.9", "0.6", "1.2", "0.2", "0.4"]
 

@@ -11,11 +11,12 @@ import pytest
 
 import outcomes
 from outcomes.core.provenance import hash_file
+from outcomes.records import Records
 from outcomes.records.schema import EVENT_KINDS, TABLES
 from outcomes.simulate import make_records, write_records
 from outcomes.simulate.files import are_synthetic
 from outcomes.simulate.planted import TYPES, USUAL_CARE, VISITS
-from outcomes.study.dataset import build_dataset
+from outcomes.study.dataset import StudyDataset, build_dataset
 from outcomes.workflow.demo import demo_study
 
 pytestmark = pytest.mark.slow
@@ -33,6 +34,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("made") / "messy"
     return write_records(place, episodes=EPISODES, seed=SEED, messy=True)
+
+
+@pytest.fixture(scope="module")
+def tidy(folder: Path) -> Records:
+    """The records as they are read; no test changes them."""
+    return outcomes.read_records(folder)
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path, tidy: Records) -> StudyDataset:
+    return build_dataset(tidy, demo_study(folder))
 
 
 def test_same_seed_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -73,24 +85,22 @@ def test_the_dictionary_names_every_column(folder: Path) -> None:
         assert all(f"| `{column}` |" in text for column in found.column_names)
 
 
-def test_records_are_read_without_a_fault(folder: Path) -> None:
-    records = outcomes.read_records(folder)
-    grave = [str(one) for one in records.problems if one.severity in ("fatal", "error")]
+def test_records_are_read_without_a_fault(tidy: Records) -> None:
+    grave = [str(one) for one in tidy.problems if one.severity in ("fatal", "error")]
     assert grave == []
-    assert records.n_rows["episodes"] == EPISODES
-    assert set(records.n_quarantined.values()) == {0}
+    assert tidy.n_rows["episodes"] == EPISODES
+    assert set(tidy.n_quarantined.values()) == {0}
 
 
-def test_csv_holds_the_same(folder: Path, tmp_path: Path) -> None:
+def test_csv_holds_the_same(tidy: Records, tmp_path: Path) -> None:
     write_records(tmp_path / "csv", episodes=EPISODES, seed=SEED, format="csv")
-    one, two = outcomes.read_records(folder), outcomes.read_records(tmp_path / "csv")
-    assert one.n_rows == two.n_rows
+    other = outcomes.read_records(tmp_path / "csv")
+    assert tidy.n_rows == other.n_rows
     query = "select sum(score) as total, count(score) as n from assessments"
-    pd.testing.assert_frame_equal(one.frame(query), two.frame(query))
+    pd.testing.assert_frame_equal(tidy.frame(query), other.frame(query))
 
 
-def test_messy_records_come_back_through_their_mapping(folder: Path, messy: Path) -> None:
-    tidy = outcomes.read_records(folder)
+def test_messy_records_come_back_through_their_mapping(tidy: Records, messy: Path) -> None:
     records = outcomes.read_records(messy, messy / "mapping.toml")
     for table in ("patients", "episodes", "sessions", "components", "medications", "events"):
         assert records.n_rows[table] == tidy.n_rows[table]
@@ -104,16 +114,16 @@ def test_messy_records_come_back_through_their_mapping(folder: Path, messy: Path
     assert records.frame(start)["n"].item() == tidy.frame(start)["n"].item()
 
 
-def test_every_kind_of_event_happens(folder: Path) -> None:
-    kinds = outcomes.read_records(folder).frame("select distinct kind from events")["kind"]
+def test_every_kind_of_event_happens(tidy: Records) -> None:
+    kinds = tidy.frame("select distinct kind from events")["kind"]
     rare = {"serious_adverse_event"}
     assert set(EVENT_KINDS) - rare <= set(kinds)
 
 
-def test_types_are_what_the_study_finds(folder: Path) -> None:
-    records = outcomes.read_records(folder)
-    dataset = build_dataset(records, demo_study(folder))
-    sources = records.frame("key_episode_id").set_index("id")["source"]
+def test_types_are_what_the_study_finds(
+    folder: Path, tidy: Records, dataset: StudyDataset
+) -> None:
+    sources = tidy.frame("key_episode_id").set_index("id")["source"]
     truth = pd.read_parquet(folder / "truth" / "potential_outcomes.parquet")
     meant = truth.drop_duplicates("episode_id").set_index("episode_id")["type"]
     found = dataset.episodes["exposure"]
@@ -122,10 +132,10 @@ def test_types_are_what_the_study_finds(folder: Path) -> None:
     assert set(dataset.exposures) == set(TYPES)
 
 
-def test_recorded_values_are_the_potential_ones(folder: Path) -> None:
-    records = outcomes.read_records(folder)
-    dataset = build_dataset(records, demo_study(folder))
-    sources = records.frame("key_episode_id").set_index("id")["source"]
+def test_recorded_values_are_the_potential_ones(
+    folder: Path, tidy: Records, dataset: StudyDataset
+) -> None:
+    sources = tidy.frame("key_episode_id").set_index("id")["source"]
     truth = pd.read_parquet(folder / "truth" / "potential_outcomes.parquet")
     truth["had"] = np.select(
         [truth["type"] == name for name in TYPES], [truth[f"if_{name}"] for name in TYPES]

@@ -44,9 +44,8 @@ def test_numbers(value: float | None, decimals: int, text: str) -> None:
     assert number(value, decimals) == text
 
 
-def test_every_interval_of_a_unit_has_the_same_decimals() -> None:
-    assert interval(-0.02, 0.78) == "0.0 to 0.8"
-    assert interval(-0.06, 0.78) == "−0.1 to 0.8"
+def test_a_bound_that_rounds_to_zero_gets_one_decimal_more() -> None:
+    assert interval(-0.02, 0.78) == "−0.02 to 0.78"
     assert interval(0.0, 0.78) == "0.0 to 0.8"
     assert estimate_text(0.9, 0.6, 1.2) == "0.9 (0.6 to 1.2)"
 
