@@ -120,9 +120,7 @@ def test_every_kind_of_event_happens(tidy: Records) -> None:
     assert set(EVENT_KINDS) - rare <= set(kinds)
 
 
-def test_types_are_what_the_study_finds(
-    folder: Path, tidy: Records, dataset: StudyDataset
-) -> None:
+def test_types_are_what_the_study_finds(folder: Path, tidy: Records, dataset: StudyDataset) -> None:
     sources = tidy.frame("key_episode_id").set_index("id")["source"]
     truth = pd.read_parquet(folder / "truth" / "potential_outcomes.parquet")
     meant = truth.drop_duplicates("episode_id").set_index("episode_id")["type"]
