@@ -128,10 +128,13 @@ class ReferenceGrid:
         levels, fixed = self._at(at or {}, average_over)
         targets = _combinations({name: levels[name] for name in factors})
         rows = np.zeros((len(targets), len(self.design.columns)))
-        for extra, places in self._by_extra_factors(factors):
-            others = _combinations({name: levels[name] for name in extra})
+        grouped = list(self._by_extra_factors(factors))
+        averaged = [_combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
+        predicted = self._predict(
+            [targets.merge(others, how="cross") for others in averaged], levels, fixed
+        )
+        for (_, places), others, values in zip(grouped, averaged, predicted, strict=True):
             shares = self._shares(targets, others, weights, average_over)
-            values = self._predict(targets.merge(others, how="cross"), levels, fixed)
             by_target = values.reshape(len(targets), len(others), -1)
             for place in places:
                 rows[:, place] = np.einsum("mk,mkp->mp", shares, by_target[:, :, place])
@@ -160,9 +163,22 @@ class ReferenceGrid:
         return replace(found[0], rows=rows)
 
     def _predict(
+        self,
+        several: Sequence[pd.DataFrame],
+        levels: Mapping[str, Sequence[str]],
+        fixed: Mapping[str, float],
+    ) -> list[Array]:
+        """(m, p) each: design rows at several sets of points, at the price of one evaluation."""
+        if not several:
+            return []
+        frames = [self._filled(points, levels, fixed) for points in several]
+        rows = self.design.rows(pd.concat(frames, ignore_index=True))
+        return np.split(rows, np.cumsum([len(frame) for frame in frames])[:-1])
+
+    def _filled(
         self, points: pd.DataFrame, levels: Mapping[str, Sequence[str]], fixed: Mapping[str, float]
-    ) -> Array:
-        """(m, p): design rows at ``points``; factors that are not in it at some level."""
+    ) -> pd.DataFrame:
+        """Every covariate at ``points``; factors that are not in it at some level."""
         frame = pd.DataFrame(index=points.index)
         for name in self.covariates:
             if name in self.levels:
@@ -170,7 +186,7 @@ class ReferenceGrid:
                 frame[name] = pd.Categorical(values, categories=self.levels[name])
             else:
                 frame[name] = fixed[name]
-        return self.design.rows(frame)
+        return frame
 
     def _at(
         self, at: At, average_over: Averaging
