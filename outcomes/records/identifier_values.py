@@ -8,7 +8,7 @@ it looks like, how many cells and in which rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,12 +31,34 @@ PLAIN: Final = "|".join(
 """Short numbers, codes, and letters with a few digits: nobody can be meant by their shape."""
 OPAQUE: Final = r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,64}"
 """Random ids and hashes, which hold any shape by chance."""
+ODD: Final = (
+    f"NOT regexp_full_match(value, {literal(PLAIN)}) "
+    f"AND NOT regexp_full_match(value, {literal(OPAQUE)})"
+)
 SHORTEST: Final = 10_000_000
 """Stored numbers below it have too few digits to be a number of a person or a date."""
 MOSTLY_DISTINCT: Final = 0.5
 FEWEST_DISTINCT: Final = 3
 CHECKED: Final = 500
 """Distinct values whose check digits are looked at."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as SQL: the relation that holds it, its name there, and its cells as text."""
+
+    relation: str
+    name: str
+    text: str
+
+    @property
+    def values(self) -> str:
+        """Its distinct texts, each with the number ``n`` of its cells."""
+        counted = (
+            f"SELECT {ident(self.name)}, count(*) AS n FROM {self.relation} GROUP BY "
+            f"{ident(self.name)}"
+        )
+        return f"SELECT {self.text} AS value, n FROM ({counted})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +84,14 @@ def check_values(
     months : frozenset of str
         Columns of which only the month is read, so that dates in them are no fault.
     """
+    texts = {column: _as_text(connection, source, column) for column in shown}
+    columns = [_Column(source.relation, name, text) for name, text in texts.items() if text]
     problems: list[Problem] = []
-    for column, name in shown.items():
-        text = _as_text(connection, source, column)
-        if not text:
-            continue
-        for pattern in _found(connection, source.relation, column, text, keyed=False):
-            if not (column in months and pattern.what == "dates"):
-                condition = matches(text, pattern.regex)
+    for column, patterns in _found(connection, columns, keyed=False):
+        for pattern in patterns:
+            if not (column.name in months and pattern.what == "dates"):
+                condition = matches(column.text, pattern.regex)
+                name = shown[column.name]
                 problems.append(
                     _place(connection, source, source.relation, condition, pattern, name)
                 )
@@ -78,12 +100,13 @@ def check_values(
 
 def check_key_values(connection: Any, feeds: Sequence[Feed]) -> list[Problem]:
     """Report ids that look like identifiers, once they are numbered (``key_<id>``)."""
-    problems: list[Problem] = []
     there = _key_tables(connection)
-    for identifier in IDENTIFIERS:
-        if f"key_{identifier}" not in there:
-            continue
-        for pattern in _found(connection, f"key_{identifier}", "source", "source", keyed=True):
+    keys = [f"key_{identifier}" for identifier in IDENTIFIERS if f"key_{identifier}" in there]
+    columns = [_Column(key, "source", "source") for key in keys]
+    problems: list[Problem] = []
+    for column, patterns in _found(connection, columns, keyed=True):
+        identifier = column.relation.removeprefix("key_")
+        for pattern in patterns:
             if not (pattern.group == "name_two_words" and identifier == "clinic_id"):
                 problems += _key_places(connection, feeds, identifier, pattern)
     return problems
@@ -114,31 +137,40 @@ def _as_text(connection: Any, source: Loaded, column: str) -> str:
 
 
 def _found(
-    connection: Any, relation: str, column: str, text: str, *, keyed: bool
-) -> list[ValuePattern]:
-    """Shapes that so many cells of a column have that it is no coincidence."""
+    connection: Any, columns: Sequence[_Column], *, keyed: bool
+) -> Iterator[tuple[_Column, list[ValuePattern]]]:
+    """Yield the shapes that so many cells of a column have that it is no coincidence."""
     patterns = value_patterns()
-    values = (
-        f"(SELECT {text} AS value, n FROM "
-        f"(SELECT {ident(column)}, count(*) AS n FROM {relation} GROUP BY 1))"
-    )
-    suspect = (
-        f"NOT regexp_full_match(value, {literal(PLAIN)}) "
-        f"AND NOT regexp_full_match(value, {literal(OPAQUE)}) "
-        f"AND {matches('value', '|'.join(f'(?:{pattern.regex})' for pattern in patterns))}"
-    )
-    filled, found = connection.execute(
-        f"SELECT coalesce(sum(n), 0), count(*) FILTER ({suspect}) FROM {values} "
-        "WHERE value IS NOT NULL"
-    ).fetchone()
-    if not found:
+    # To compile the shapes takes longer than to read a small table: first, what has any at all.
+    for column, filled in _odd(connection, columns):
+        shaped = matches("value", "|".join(f"(?:{pattern.regex})" for pattern in patterns))
+        suspects = f"(SELECT * FROM ({column.values}) WHERE {ODD} AND {shaped})"
+        (n_suspects,) = connection.execute(f"SELECT count(*) FROM {suspects}").fetchone()
+        if not n_suspects:
+            continue
+        hits = _hits(connection, suspects, filled, patterns)
+        yield (
+            column,
+            [
+                pattern
+                for pattern, hit in zip(patterns, hits, strict=True)
+                if _counts(pattern, hit, keyed=keyed) and _passes(connection, column, pattern)
+            ],
+        )
+
+
+def _odd(connection: Any, columns: Sequence[_Column]) -> list[tuple[_Column, int]]:
+    """Return the columns with a value that is neither plain nor opaque, and their filled cells."""
+    if not columns:
         return []
-    hits = _hits(connection, f"(SELECT * FROM {values} WHERE {suspect})", int(filled), patterns)
-    return [
-        pattern
-        for pattern, hit in zip(patterns, hits, strict=True)
-        if _counts(pattern, hit, keyed=keyed) and _passes(connection, relation, text, pattern)
-    ]
+    all_values = " UNION ALL ".join(
+        f"SELECT {k} AS k, value, n FROM ({column.values})" for k, column in enumerate(columns)
+    )
+    rows = connection.execute(
+        f"SELECT k, sum(n) FROM ({all_values}) WHERE value IS NOT NULL "
+        f"GROUP BY k HAVING count(*) FILTER ({ODD}) > 0 ORDER BY k"
+    ).fetchall()
+    return [(columns[k], int(filled)) for k, filled in rows]
 
 
 def _hits(
@@ -167,13 +199,13 @@ def _counts(pattern: ValuePattern, hits: Hits, *, keyed: bool) -> bool:
     return hits.cells >= share * hits.filled
 
 
-def _passes(connection: Any, relation: str, text: str, pattern: ValuePattern) -> bool:
+def _passes(connection: Any, column: _Column, pattern: ValuePattern) -> bool:
     """Whether most values of this shape end in the right check digit, where there is one."""
     if not pattern.check:
         return True
     rows = connection.execute(
-        f"SELECT DISTINCT {text} AS value FROM {relation} "
-        f"WHERE {matches(text, pattern.regex)} ORDER BY value LIMIT {CHECKED}"
+        f"SELECT DISTINCT {column.text} AS value FROM {column.relation} "
+        f"WHERE {matches(column.text, pattern.regex)} ORDER BY value LIMIT {CHECKED}"
     ).fetchall()
     right = sum(CHECKS[pattern.check](value) for (value,) in rows)
     return right >= pattern.share * len(rows)
