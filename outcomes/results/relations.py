@@ -6,7 +6,7 @@ exact numbers, never assumed (:mod:`outcomes.results.ledger`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from outcomes.results.entering import (
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
 SHARE: Final = "share"
 GROUP_SIZE: Final = "group_size"
 RATE: Final = "rate"
+WITHIN: Final = {
+    "opioid_stopped": "opioid_halved",
+    "any_mme_90": "any_mme_50",
+    "uses_opioid": "uses_any_opioid",
+    "uses_opioid_agonist": "uses_any_opioid",
+}
+"""Described measures whose people are all among those of another."""
+INTAKE: Final = "intake_"
 
 
 def build_ledger(tables: Mapping[str, pd.DataFrame]) -> Ledger:
@@ -239,8 +247,30 @@ def _described(ledger: Ledger, name: str, rows: list[Row]) -> None:
             enter(ledger, (name, k, "estimate"), events)
         elif row["statistic"] == SHARE and not is_plain_share(row):
             enter_share(ledger, (name, k, "estimate"), row["estimate"], known)
+    _within_others(ledger, name, rows)
     for column in ("n_episodes", "count", "estimate"):
         add_lines(ledger, name, rows, column, "domain", "measure", "visit", "statistic")
+
+
+def _within_others(ledger: Ledger, name: str, rows: list[Row]) -> None:
+    """Say which measures of a visit and group hold only people of another."""
+    for line in grouped(rows, "visit", "exposure"):
+        counts = {row["measure"]: ledger.placed.get((name, k, "count")) for k, row in line}
+        for measure, part in counts.items():
+            for other in _wholes(str(measure), counts):
+                whole = counts.get(other)
+                if part is not None and whole is not None:
+                    ledger.subtract(whole, part)
+
+
+def _wholes(measure: str, measures: Iterable[str]) -> Iterator[str]:
+    """Yield the measures that hold everyone of another."""
+    if measure in WITHIN:
+        yield WITHIN[measure]
+    elif measure.endswith("_remission"):
+        yield measure.removesuffix("_remission") + "_acceptable"
+    elif measure == f"{INTAKE}all":
+        yield from (m for m in measures if m.startswith(INTAKE) and m != measure)
 
 
 def is_plain_share(row: Row) -> bool:

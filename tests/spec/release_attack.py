@@ -357,8 +357,29 @@ def _dose(made: Attack, tables: Tables) -> None:
     _measured(made, tables["dose"], "dose", "measure")
 
 
+NARROWER: Final = (
+    ("opioid_stopped", "opioid_halved"),
+    ("any_mme_90", "any_mme_50"),
+    ("uses_opioid", "uses_any_opioid"),
+    ("nprs_remission", "nprs_acceptable"),
+    ("intake_all", "intake_pain"),
+    ("intake_all", "intake_mobility"),
+)
+"""Descriptions of which the first speaks of people among those of the second."""
+
+
 def _described(made: Attack, tables: Tables) -> None:
-    _measured(made, tables["described"], "described", "domain", "measure", "visit", "statistic")
+    keys = ("domain", "measure", "visit", "statistic")
+    _measured(made, tables["described"], "described", *keys)
+    for line in by(tables["described"], "domain", "visit", "exposure").values():
+        there = {
+            true["measure"]: ("described", *(true[key] for key in keys), true["exposure"], "count")
+            for true, _ in line
+            if true["statistic"] == "share"
+        }
+        for part, whole in NARROWER:
+            if there.get(part) in made.true and there.get(whole) in made.true:
+                made.nest(there[whole], there[part])
 
 
 def _measured(made: Attack, given: list[Pair], table: str, *keys: str) -> None:

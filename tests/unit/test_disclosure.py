@@ -279,6 +279,29 @@ def test_nested_groups_cannot_be_subtracted() -> None:
     assert not _strict(components=rows)["components"]["n_episodes"].isna().any()
 
 
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ("opioid_stopped", "opioid_halved"),
+        ("any_mme_90", "any_mme_50"),
+        ("uses_opioid", "uses_any_opioid"),
+        ("nprs_remission", "nprs_acceptable"),
+        ("intake_all", "intake_pain"),
+    ],
+)
+def test_a_description_within_another_cannot_be_subtracted(part: str, whole: str) -> None:
+    def shown(rest: int) -> int:
+        rows = [
+            {"domain": "D", "measure": measure, "exposure": "", "visit": "week_12", "count": n,
+             "statistic": "share", "estimate": n / 300, "unit": "share", "n_episodes": 300}
+            for measure, n in ((part, 60), (whole, 60 + rest))
+        ]  # fmt: skip
+        return int(_strict(described=rows)["described"]["count"].notna().sum())
+
+    assert shown(5) == 1
+    assert shown(40) == 2
+
+
 def test_rare_combinations_are_pooled() -> None:
     counts = {"A + B": 100, "A": 40, "B": 9, "C": 3, "A + C": 14}
     rows = [{"combination": c, "size": 1, "n_episodes": n} for c, n in counts.items()]
