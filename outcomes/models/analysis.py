@@ -19,8 +19,8 @@ from outcomes.core.progress import SILENT
 from outcomes.models.change import OutcomeFit, fit_outcome
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
-from outcomes.models.gate import Gate, check_gate, failed_gate
-from outcomes.models.layout import StudyRows, code_study, lay_out
+from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate
+from outcomes.models.layout import StudyRows, code_study, lay_out, thin_visits
 from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
 from outcomes.models.sensitivity import (
@@ -147,7 +147,7 @@ class Analyst:
     def ask(self, outcome: OutcomeSpec) -> Collected:
         """Analyse one outcome."""
         collected = Collected(notes=_study_notes(self.study))
-        rows = lay_out(self.study, outcome)
+        rows = _measured(lay_out(self.study, outcome), collected)
         moments, about = self._add_up(rows), describe_rows(rows)
         _add_unadjusted(rows, about, collected)
         found = _add_main(moments, about, collected)
@@ -157,7 +157,8 @@ class Analyst:
         asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
         _add_sensitivity(asked, collected)
         for name, other in self.others.items():
-            _add_other_dataset(asked, name, lay_out(other, outcome), self._add_up, collected)
+            laid = lay_out(other, outcome).at(rows.visits)
+            _add_other_dataset(asked, name, laid, self._add_up, collected)
         _add_people(rows, fit, gate, collected)
         return collected
 
@@ -222,6 +223,18 @@ def _study_notes(study: StudyRows) -> list[str]:
     if not study.n_dropped:
         return []
     return [f"{study.n_dropped:,} episodes with a missing covariate were left out."]
+
+
+def _measured(rows: OutcomeRows, collected: Collected) -> OutcomeRows:
+    """Leave visits out that have too few values, and say so."""
+    thin = thin_visits(rows)
+    if not thin:
+        return rows
+    collected.rows["gate"] += thin_gate(describe_rows(rows.at(thin))).rows
+    collected.notes.append(
+        f"{rows.outcome.id}: {', '.join(thin)} has too few values for the model and was left out."
+    )
+    return rows.at(tuple(visit for visit in rows.visits if visit not in thin))
 
 
 def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Collected) -> None:

@@ -37,7 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import EstimationError, NotEstimable
-from outcomes.models.covariates import Array, Terms, choose_terms
+from outcomes.models.covariates import Array, Terms, choose_terms, terms_at
 from outcomes.models.effects import Effects
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.reml import RemlFit, fit_reml
@@ -148,10 +148,9 @@ def fit_outcome(
         about.sizes.sum(),
         about.sums.sum(axis=0),
         about.squares,
-        followed=_fewest_seen(moments),
         leave_out=leave_out,
     )
-    maps = visit_maps(about, terms)
+    maps, unseen = visit_maps(about, terms, _seen(moments))
     used, said = _covariance_groups(moments, about)
     start = near.fit.theta if near and near.moments.layout.groups == used.layout.groups else None
     fit, used, said = _fit(used, maps, about, said, start)
@@ -163,26 +162,36 @@ def fit_outcome(
         maps=maps,
         fit=fit,
         effects=adjusted_means(inference, fit, about, terms),
-        notes=(*terms.notes, *said, *fit.notes),
+        notes=(*terms.notes, *unseen, *said, *fit.notes),
     )
 
 
-def _fewest_seen(moments: Moments) -> Array:
-    """Sum each column over those seen at a visit, and return the smallest sums, (q,)."""
-    sums = moments.products[:, 0, 0, 1 : 1 + len(moments.layout.columns)]  # of 1 and each column
-    fewest: Array = (moments.seen.astype(np.float64).T @ sums).min(axis=0)
-    return fewest
+def _seen(moments: Moments) -> Array:
+    """Sums of each column over those seen at each visit, (T, q)."""
+    products, layout = moments.products[:, 0, 0], moments.layout  # with the constant
+    q = len(layout.columns)
+    scaled = moments.seen.astype(np.float64).T @ products[:, : 1 + q]
+    sums: Array = scaled[:, 1:] * layout.scale[:q] + scaled[:, :1] * layout.shift[:q]
+    return sums
 
 
-def visit_maps(about: Description, terms: Terms) -> Array:
-    """Return (T, p, q): at each visit one coefficient a type, then one a covariate."""
-    exposures = [place for place, column in enumerate(about.columns) if column.kind == "exposure"]
-    rows = np.vstack([np.eye(len(about.columns))[exposures], terms.matrix])
-    visits, m = len(about.visits), len(rows)
-    maps = np.zeros((visits, visits * m, len(about.columns)))
-    for visit in range(visits):
-        maps[visit, visit * m : (visit + 1) * m] = rows
-    return maps
+def visit_maps(about: Description, terms: Terms, seen: Array) -> tuple[Array, list[str]]:
+    """Return (T, p, q): at each visit one coefficient a type, then one a covariate; and notes."""
+    q = len(about.columns)
+    types = np.eye(q)[[k for k, column in enumerate(about.columns) if column.kind == "exposure"]]
+    visits, m = len(about.visits), len(types) + len(terms.matrix)
+    maps = np.zeros((visits, visits * m, q))
+    unseen: dict[str, list[str]] = {}
+    for visit, label in enumerate(about.visits):
+        matrix, lost = terms_at(about.columns, terms, about.sums.sum(axis=0), seen[visit])
+        maps[visit, visit * m : (visit + 1) * m] = np.vstack([types, matrix])
+        for source in sorted(lost):
+            unseen.setdefault(source, []).append(label)
+    notes = [
+        f"What nobody seen at {', '.join(at)} has of {source} has no effect of its own there."
+        for source, at in unseen.items()
+    ]
+    return maps, notes
 
 
 def coefficient_names(about: Description, terms: Terms) -> list[str]:

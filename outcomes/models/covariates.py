@@ -18,10 +18,10 @@ Clinics as fixed effects compare like with like within each clinic. Clinics with
 ``MIN_CLINIC`` episodes share one indicator, which is said in the notes: an effect of their own
 would rest on too few people to adjust for.
 
-What fewer than ``MIN_FOLLOWED`` episodes have, and at some visit nobody who was seen, has no effect
-of its own: a level counts as the commonest one, a missing number as the mean, which is said in the
-notes. Otherwise one odd code of somebody who never came back would leave a coefficient, and with it
-every adjusted mean, unknown.
+What nobody seen at a visit has, has no effect of its own there (:func:`terms_at`): a level counts
+as the one left out, a missing number as the mean, which is said in the notes. Nothing that was seen
+depends on it, so that no comparison does; but a coefficient that nobody tells would leave every
+adjusted mean of the visit unknown, for a clinic that stopped measuring or one odd code.
 
 What is not done: no non-linear terms, no interaction between covariates.
 """
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from outcomes.core.contract import Column
 
 MIN_CLINIC: Final = 10
-MIN_FOLLOWED: Final = 10
 MAX_LEVELS: Final = 60
 MAX_CLINICS: Final = 300
 MISSING: Final = "missing"
@@ -87,12 +86,15 @@ class Terms:
     Attributes
     ----------
     names : tuple of str
+    places : tuple of int
+        The coded column behind each.
     matrix : (m, q) array
         Takes the coded columns of an episode to its centred covariates.
     notes : tuple of str
     """
 
     names: tuple[str, ...]
+    places: tuple[int, ...]
     matrix: Array
     notes: tuple[str, ...]
 
@@ -203,7 +205,6 @@ def choose_terms(
     sums: Array,
     squares: Array,
     *,
-    followed: Array | None = None,
     leave_out: str = "",
 ) -> Terms:
     """Choose and centre the covariates of a model.
@@ -217,8 +218,6 @@ def choose_terms(
     sums, squares : (q,) arrays
         Sums over the analysed episodes of each column, and of the square of its distance from the
         fixed centre in fixed scales.
-    followed : (q,) array, optional
-        Sums over those seen at the visit at which the fewest with that column were.
     leave_out : str
         Suffix of the sources that the model does not hold, such as ``"clinic_id"``.
     """
@@ -226,32 +225,67 @@ def choose_terms(
     for place, column in enumerate(columns):
         if column.kind not in ("constant", "exposure") and column.source != leave_out:
             wanted.setdefault(column.source, []).append(place)
-    lost = _lost(columns, sums, followed)
     kept: list[int] = []
     notes: list[str] = []
     for source, places in wanted.items():
         varying = _varying(columns, places, total, sums, squares)
-        chosen = [p for p in varying if p not in lost]
-        notes += _term_notes(columns, source, places, varying, chosen)
-        kept += chosen
+        notes += _term_notes(columns, source, places, varying)
+        kept += varying
     matrix = np.zeros((len(kept), len(columns)))
     matrix[np.arange(len(kept)), kept] = 1
-    for row, place in enumerate(kept):
-        if columns[place].kind == "number" and place + 1 in lost & set(
-            wanted[columns[place].source]
-        ):
-            spare = sums[place] - columns[place].centre * total  # a missing one has the centre
-            matrix[row, place + 1] = spare / (total - sums[place + 1])
     matrix[:, 0] = -(matrix @ sums) / total
-    return Terms(names=tuple(columns[p].name for p in kept), matrix=matrix, notes=tuple(notes))
+    return Terms(
+        names=tuple(columns[p].name for p in kept),
+        places=tuple(kept),
+        matrix=matrix,
+        notes=tuple(notes),
+    )
+
+
+def terms_at(
+    columns: Sequence[Coded], terms: Terms, sums: Array, seen: Array
+) -> tuple[Array, frozenset[str]]:
+    """Return the matrix of the terms at a visit, and the sources with something nobody there has.
+
+    Parameters
+    ----------
+    columns : sequence of Coded
+    terms : Terms
+    sums, seen : (q,) arrays
+        Sums of each column over the analysed episodes, and over those seen at the visit.
+    """
+    matrix, place_of = terms.matrix.copy(), {p: row for row, p in enumerate(terms.places)}
+    lost = _lost(columns, terms.places, seen)
+    for place in lost:
+        row = place_of.get(place - 1)
+        if columns[place].kind == "missing" and row is not None:
+            spare = sums[place - 1] - columns[place - 1].centre * sums[0]  # missing: at the centre
+            matrix[row, place] = spare / (sums[0] - sums[place])
+            matrix[row, 0] = -(matrix[row, 1:] @ sums[1:]) / sums[0]
+    matrix[[place_of[place] for place in lost if place in place_of]] = 0
+    return matrix, frozenset(columns[place].source for place in lost)
+
+
+def _lost(columns: Sequence[Coded], places: Sequence[int], seen: Array) -> set[int]:
+    """Columns of which those seen at a visit say nothing: nobody has it, or everybody."""
+    lost = set()
+    levels: dict[str, list[int]] = {}
+    for place in places:
+        kind = columns[place].kind
+        if kind in ("level", "unit"):
+            levels.setdefault(columns[place].source, []).append(place)
+        if kind in ("level", "unit", "missing") and seen[place] < 1:
+            lost.add(place)
+        elif kind == "missing" and seen[place] > seen[0] - 1:
+            lost |= {place - 1, place}
+    for listed in levels.values():
+        if seen[0] - seen[listed].sum() < 1:  # nobody has the level that was left out
+            lost.add(max(listed, key=lambda p: (seen[p], columns[p].name)))
+    return lost
 
 
 def _term_notes(
-    columns: Sequence[Coded],
-    source: str,
-    places: list[int],
-    varying: list[int],
-    chosen: list[int],
+    columns: Sequence[Coded], source: str, places: list[int], varying: list[int]
 ) -> Iterator[str]:
     """Say what of one covariate is not in the model as it was coded."""
     if not varying:
@@ -261,24 +295,6 @@ def _term_notes(
             f"Each {source.removesuffix('_id')} with fewer than {MIN_CLINIC} episodes"
             " shares one effect with the others like it."
         )
-    if len(chosen) < len(varying):
-        yield (
-            f"What fewer than {MIN_FOLLOWED} episodes have of {source}, and at some visit nobody"
-            " who was seen, has no effect of its own."
-        )
-
-
-def _lost(columns: Sequence[Coded], sums: Array, followed: Array | None) -> set[int]:
-    """Indicators of what few have and, at some visit, nobody who was seen."""
-    if followed is None:
-        return set()
-    return {
-        place
-        for place, column in enumerate(columns)
-        if column.kind in ("level", "unit", "missing")
-        and sums[place] < MIN_FOLLOWED
-        and followed[place] < 1
-    }
 
 
 def _varying(

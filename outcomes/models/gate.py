@@ -96,6 +96,26 @@ def failed_gate(about: Description, reason: str) -> Gate:
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 
 
+def thin_gate(about: Description) -> Gate:
+    """Return the gate of visits with too few values for a model."""
+    limit = about.spec.gate.follow_up
+    rows = tuple(
+        _row(
+            about,
+            visit,
+            exposure,
+            "follow_up",
+            float(about.episodes[t, e]) / float(about.sizes[e]),
+            limit,
+            "too few episodes were measured for the model",
+        )
+        for (t, visit), (e, exposure) in product(
+            enumerate(about.visits), enumerate(about.exposures)
+        )
+    )
+    return Gate(rows=rows, reasons=_reasons(list(rows)))
+
+
 def _row(
     about: Description,
     visit: str,

@@ -9,7 +9,7 @@ different clinics can be added.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 CONSTANT: Final = Coded(name="1", source="", kind="constant")
 BASELINE: Final = "baseline"
+LEAST_SEEN: Final = 10
+"""Values of an outcome below which a visit is not in its model."""
 _DOSE_SCALE: Final = (32.0, 32.0)
 """Fixed centre and scale of a daily dose in MME."""
 
@@ -93,6 +95,16 @@ class OutcomeRows:
         """Labels of the visits of y."""
         return self.layout.visits
 
+    def at(self, visits: tuple[str, ...]) -> OutcomeRows:
+        """Return the rows with some of the visits alone."""
+        if visits == self.visits:
+            return self
+        layout = fixed_layout(
+            self.columns, visits, response_scale(self.outcome), self.study.dataset.exposures
+        )
+        kept = [self.visits.index(visit) for visit in visits]
+        return replace(self, layout=layout, y=self.y[:, kept])
+
     def subjects(self) -> pd.DataFrame:
         """Return the frame of subjects that engines take."""
         frame = pd.DataFrame(self.z, columns=list(self.layout.columns), copy=False)
@@ -103,8 +115,6 @@ class OutcomeRows:
 
 def code_study(dataset: StudyDataset) -> StudyRows:
     """Code the covariates of a study, once for all its outcomes."""
-    from dataclasses import replace
-
     model = dataset.spec.model
     episodes = dataset.episodes
     check_covariates(episodes, model.covariates)
@@ -147,6 +157,20 @@ def lay_out(study: StudyRows, outcome: OutcomeSpec) -> OutcomeRows:
         z=z,
         y=wide_responses(dataset.episodes[SUBJECT], dataset.visit_rows, visits, outcome.id),
     )
+
+
+def thin_visits(rows: OutcomeRows) -> tuple[str, ...]:
+    """Return visits with too few values for a model: fewer than a group, and than ``LEAST_SEEN``.
+
+    Never the declared visit of the primary outcome, and none where that, or every visit, cannot be
+    fitted anyway: this is for the model to say.
+    """
+    spec = rows.study.dataset.spec
+    least = max(LEAST_SEEN, spec.exposure.min_group)
+    seen = dict(zip(rows.visits, (~np.isnan(rows.y)).sum(axis=0), strict=True))
+    primary = spec.primary.visit if rows.outcome.id == spec.primary.outcome else ""
+    thin = tuple(visit for visit, n in seen.items() if n < least and visit != primary)
+    return () if len(thin) == len(seen) or seen.get(primary, 2) < 2 else thin
 
 
 def outcome_visits(spec: StudySpec, outcome: OutcomeSpec) -> tuple[str, ...]:

@@ -70,13 +70,11 @@ def responder_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> list[Row
 
 def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
     """Return everyone analysed, with the model's covariates in their fixed scales."""
-    kept = np.abs(fit.terms.matrix[:, 1:]).argmax(axis=1) + 1
-    scales = np.array([rows.columns[place].scale for place in kept])
     about = fit.about
     return People(
         population=Population(
             exposure=rows.study.exposure,
-            covariates=rows.z @ (fit.terms.matrix / scales[:, None]).T,
+            covariates=_covariates(rows, fit),
             cluster=rows.study.patient,
             n_exposures=len(about.exposures),
             place=_places(rows),
@@ -85,6 +83,22 @@ def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
         labels=about.labels,
         conf_level=about.conf_level,
     )
+
+
+def _covariates(rows: OutcomeRows, fit: OutcomeFit) -> Array:
+    """Covariates of everyone, (n, m); a missing number is at the mean of the known ones.
+
+    Where nobody with a missing one is asked, its indicator says nothing, and the share would be
+    standardised over people at the fixed centre of the coding.
+    """
+    terms = fit.terms
+    scales = np.array([rows.columns[place].scale for place in terms.places])
+    values: Array = rows.z @ (terms.matrix / scales[:, None]).T
+    for place in terms.places:
+        if rows.columns[place].kind == "missing" and place - 1 in terms.places:
+            absent, number = rows.z[:, place] == 1, terms.places.index(place - 1)
+            values[absent, number] = values[~absent, number].mean()
+    return values
 
 
 def _places(rows: OutcomeRows) -> npt.NDArray[np.int64]:

@@ -272,10 +272,14 @@ with absences as (
            as back_day
   from events e join analysed a on a.episode_id = e.episode_id
   where e.kind = 'work_absence_start' and e.day >= 0
+), stretches as (
+  -- a further note while away ends with the same return, and is the same absence
+  select position, min(from_day) as from_day,
+         coalesce(least(back_day, until_day), until_day) as to_day
+  from absences group by position, coalesce(least(back_day, until_day), until_day)
 ), lost as (
-  select position, sum(greatest(coalesce(least(back_day, until_day), until_day) - from_day, 0))
-           as days_lost
-  from absences group by position
+  select position, sum(greatest(to_day - from_day, 0)) as days_lost
+  from stretches group by position
 ), back as (
   select a.position, min(e.day) as back_day
   from events e join analysed a on a.episode_id = e.episode_id

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+import outcomes
 from outcomes.core.errors import NotEstimable, SpecError
 from outcomes.models.analysis import analyse, analyse_moments, pool_moments, study_moments
 from outcomes.models.change import fit_outcome
@@ -329,3 +330,55 @@ def test_a_description_says_nothing_of_where_records_lie(data):
     assert read_description(about).spec.spec_hash == data.spec.spec_hash
     with pytest.raises(ValueError, match="another version"):
         read_description({**about, "schema": 0})
+
+
+def test_a_clinic_that_stopped_measuring_closes_no_comparison():
+    study = spec(model={"covariates": ["clinic_id"], "group_covariance": "none", "draws": 5})
+    made = dataset(700, study=study)
+    episodes = made.episodes.assign(baseline_pain=made.episodes["baseline_pain"].fillna(6.0))
+    clinic = episodes["clinic_id"].astype("Int64")
+    ids = episodes.loc[clinic.eq(clinic.max()), "episode_id"]
+    assert len(ids) > 10
+    rows = made.visit_rows.copy()
+    rows.loc[rows["episode_id"].isin(ids) & rows["visit"].eq("week_12"), "pain"] = np.nan
+    found = analyse(replace(made, episodes=episodes, visit_rows=rows))
+    long = rows.merge(episodes, on="episode_id").assign(clinic=lambda d: d["clinic_id"].astype(str))
+    fit = outcomes.fit_mmrm(
+        long.astype({"pain": float}),
+        "pain ~ visit * (exposure + baseline_pain + clinic)",
+        subject="episode_id",
+        visit="visit",
+    )
+    theirs = fit.contrasts("exposure", by="visit", reference="usual_care")
+    for visit in ("week_6", "week_12"):
+        row = pair(found.tables["contrasts"], visit=visit)
+        other = theirs[theirs["level"].eq("exercise") & theirs["visit"].eq(visit)].iloc[0]
+        assert -row["estimate"] == pytest.approx(other["estimate"], abs=1e-8)
+        assert row["std_error"] == pytest.approx(other["std_error"], rel=1e-7)
+    means = found.tables["ls_means"].query("visit == 'week_12'")
+    assert means["gate"].eq("open").all()
+    assert any("nobody seen at week_12 has of clinic_id" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("left", [0, 1, 5])
+def test_a_visit_with_few_values_does_not_end_the_study(data, left):
+    rows = data.visit_rows.copy()
+    late = rows.index[rows["visit"].eq("week_52") & rows["pain"].notna()]
+    rows.loc[late[left:], "pain"] = np.nan
+    found = analyse(replace(data, visit_rows=rows))
+    contrasts = found.tables["contrasts"].query("outcome == 'pain'")
+    assert set(contrasts["visit"]) == {"week_6", "week_12", "week_26"}
+    assert contrasts["gate"].eq("open").all()
+    closed = found.tables["gate"].query("outcome == 'pain' and visit == 'week_52'")
+    assert len(closed) == 3
+    assert not closed["passed"].any()
+    assert "week_52" in set(found.tables["contrasts"].query("outcome == 'medication'")["visit"])
+    assert any("week_52 has too few values" in note for note in found.notes)
+
+
+def test_the_primary_visit_is_never_left_out(data):
+    rows = data.visit_rows.copy()
+    there = rows.index[rows["visit"].eq("week_12") & rows["pain"].notna()]
+    rows.loc[there[1:], "pain"] = np.nan
+    with pytest.raises(NotEstimable, match=r"\[primary\] pain"):
+        analyse(replace(data, visit_rows=rows))

@@ -237,3 +237,26 @@ def test_bare_records_describe_nothing_and_say_why(dataset: StandIn) -> None:
     table = described_table(dataset, StandInRecords(), left_out=left_out)
     assert set(table.domain) <= {"Home and equipment"}
     assert len(left_out) == len(set(left_out)) >= 10
+
+
+def test_a_further_note_while_away_is_the_same_absence() -> None:
+    episodes = pd.DataFrame(
+        [
+            {"episode_id": k, "patient_id": k, "exposure": "exercise", "patient_day": 0,
+             "end_day": 60, "followed_to_day": 400, "work_status": "working"}
+            for k in (1, 2)
+        ]
+    )  # fmt: skip
+    days = {1: [("work_absence_start", 10), ("work_absence_start", 15), ("return_to_work", 30),
+                ("work_absence_start", 100), ("return_to_work", 104)],
+            2: [("work_absence_start", 390), ("work_absence_start", 395)]}  # fmt: skip
+    events = [
+        {"episode_id": k, "kind": kind, "day": day}
+        for k, listed in days.items()
+        for kind, day in listed
+    ]
+    table = described_table(
+        stand_in(episodes, exposures=("exercise",)), StandInRecords(events=events)
+    )
+    lost = _one(table, measure="days_lost", statistic="mean", exposure="exercise")
+    assert lost.estimate == pytest.approx(((30 - 10) + 4 + (400 - 390)) / 2)

@@ -8,7 +8,7 @@ import pytest
 
 from outcomes.models.analysis import analyse
 from outcomes.models.change import fit_outcome
-from outcomes.models.covariates import Coded, choose_terms, code_covariates
+from outcomes.models.covariates import Coded, choose_terms, code_covariates, terms_at
 from outcomes.models.description import describe_rows
 from outcomes.models.gate import check_gate, prognostic_distance
 from outcomes.models.layout import code_study, lay_out
@@ -123,7 +123,7 @@ def test_terms_leave_out_the_commonest_level_and_what_never_differs():
     np.testing.assert_allclose((z @ terms.matrix.T).mean(axis=0), 0, atol=1e-12)
 
 
-def test_what_few_have_and_nobody_followed_has_no_effect_of_its_own():
+def test_what_nobody_seen_at_a_visit_has_has_no_effect_of_its_own_there():
     episodes = dataset(200).episodes.assign(onset="injury", bmi=np.linspace(20.0, 35.0, 200))
     episodes.loc[:79, "onset"] = "work"
     episodes.loc[0, ["onset", "bmi"]] = ["zq", np.nan]
@@ -133,14 +133,21 @@ def test_what_few_have_and_nobody_followed_has_no_effect_of_its_own():
     centres = np.array([column.centre for column in columns])
     scales = np.array([column.scale for column in columns])
     about = (columns, 200.0, z.sum(axis=0), (((z - centres) / scales) ** 2).sum(axis=0))
-    everyone = choose_terms(*about, followed=z.sum(axis=0))
-    assert everyone.names == ("onset=work", "onset=zq", "bmi", "bmi=missing")
-    without_the_first = choose_terms(*about, followed=z[1:].sum(axis=0))
-    assert without_the_first.names == ("onset=work", "bmi")
-    assert len(without_the_first.notes) == 2
-    covariates = z @ without_the_first.matrix.T
+    terms = choose_terms(*about)
+    assert terms.names == ("onset=work", "onset=zq", "bmi", "bmi=missing")
+    matrix, lost = terms_at(columns, terms, z.sum(axis=0), z.sum(axis=0))
+    np.testing.assert_array_equal(matrix, terms.matrix)
+    assert not lost
+    matrix, lost = terms_at(columns, terms, z.sum(axis=0), z[1:].sum(axis=0))
+    assert lost == {"onset", "bmi"}
+    covariates = z @ matrix.T
+    np.testing.assert_array_equal(covariates[:, [1, 3]], 0)
     np.testing.assert_allclose(covariates.mean(axis=0), 0, atol=1e-12)
-    assert covariates[0, 1] == pytest.approx(0, abs=1e-12)  # a missing number is the mean
+    assert covariates[0, 2] == pytest.approx(0, abs=1e-12)  # a missing number is the mean
+    worked = z[:, [column.name for column in columns].index("onset=work")] == 1
+    matrix, lost = terms_at(columns, terms, z.sum(axis=0), z[worked].sum(axis=0))
+    assert lost == {"onset", "bmi"}
+    assert not matrix[:2].any()  # all who were seen have one level
 
 
 def test_small_clinics_share_an_effect():

@@ -69,6 +69,30 @@ def test_with_everyone_seen_a_share_is_g_computation(whole):
         np.testing.assert_allclose(mine, expected, atol=2e-3)  # the weak ridge is the difference
 
 
+@pytest.mark.parametrize("centre", [-40.0, 9.0])
+def test_the_fixed_centre_of_the_coding_changes_no_share(data, found, monkeypatch, centre):
+    monkeypatch.setattr("outcomes.models.layout.response_scale", lambda outcome: (centre, 2.0))
+    moved = analyse(data)
+    for table in ("responders", "medication_use"):
+        mine, theirs = (
+            each.tables[table].query("scale == 'risk'")["estimate"].to_numpy()
+            for each in (found, moved)
+        )
+        np.testing.assert_allclose(theirs, mine, atol=2e-3)  # the weak ridge, and other draws
+
+
+def test_a_baseline_missing_at_random_moves_no_share_far(whole):
+    full = analyse(whole).tables["responders"]
+    hidden = np.random.default_rng(5).random(500) < 0.3
+    left = whole.episodes["baseline_pain"].where(~hidden)
+    fewer = analyse(replace(whole, episodes=whole.episodes.assign(baseline_pain=left)))
+    ask = {"threshold": 2.0, "estimand": "treatment-policy", "method": "observed-only"}
+    before, after = (
+        shares(t[t["unit"].eq("share")], **ask) for t in (full, fewer.tables["responders"])
+    )
+    np.testing.assert_allclose(after, before, atol=0.04)
+
+
 def test_questions_of_a_visit(found):
     table = found.tables["responders"].query("scale == 'risk' and level == 'exercise'")
     main = table.query("method == 'mmrm-draws' and outcome == 'pain'")
