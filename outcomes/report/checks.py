@@ -96,11 +96,12 @@ def checks_title(contrast: Contrast) -> str:
     if not verdict.n_checks or verdict.n_checks < 2:
         return f"The main result was analysed in one way only{unmade}"
     if verdict.agree == verdict.n_checks:
-        every = f"all {counted(verdict.n_checks)} analyses"
+        every = f"all {counted(verdict.n_checks - 1)} other analyses"
         where = "the only other analysis" if verdict.n_checks == 2 else every
         return f"The main result stands in {where}{unmade}"
-    agree = capitalised(counted(verdict.agree or 0))
-    return f"{agree} of {counted(verdict.n_checks)} analyses agree on the main result{unmade}"
+    agree = capitalised(counted((verdict.agree or 1) - 1))
+    others = counted(verdict.n_checks - 1)
+    return f"{agree} of {others} other analyses agree with the main result{unmade}"
 
 
 def _lead(contrast: Contrast) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from outcomes.report.comparisons import Comparisons, Contrast
 from outcomes.report.means import Means
 from outcomes.report.study import Outcome, Study, Visit
-from outcomes.report.tally import noun, stood_apart, went
+from outcomes.report.tally import noun, stood_apart, unsure, went
 from outcomes.results.wording import (
     Code,
     capitalised,
@@ -78,6 +78,7 @@ class Narrative:
             return f"no difference in {noun(about)} can be shown"
         said = stood_apart(shown, self.verb, of=len(shown) != size)
         if said:
+            said += unsure(shown)
             return said if size else f"{said} than {other}"
         if all(c.verdict.code == "same" for c in shown):
             return f"little or no difference in {noun(about)}{'' if size else f' from {other}'}"

@@ -123,8 +123,8 @@ class Baseline:
         starts = _names(r for r in uneven if r.variable.startswith(BASELINE))
         if columns:
             said += (
-                " Uneven, and not in the model because [model] covariates in study.toml does not"
-                f" list them (add them to adjust for them): {columns}."
+                " Uneven, and not in the model because the study does not list them among its"
+                f" covariates: {columns}."
             )
         return f"{said} Uneven, with no place in the model: {starts}." if starts else said
 

@@ -1,7 +1,8 @@
 """How many types stood apart from their comparator, all of them counted in the study's order.
 
 A slight difference is counted apart from others and keeps its word: ``two of five types went with
-less and two with slightly less disability``. No result decides which type is named.
+less and two with slightly less disability``; how many of them are tentative is for :func:`unsure`.
+No result decides which type is named.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from outcomes.report.study import Outcome
 from outcomes.results.wording import counted, direction, in_sentence, listed
 
 _COMPARATIVES: Final = frozenset({"a", "an", "less", "more", "lower", "higher", "fewer", "better"})
+CONSISTENT: Final = 3
+"""Bars from which on the other analyses agree."""
 _SIDES: Final = (("better", False), ("better", True), ("worse", False), ("worse", True))
 """Improvement before worsening, and slight differences after others."""
 
@@ -56,6 +59,15 @@ def stood_apart(shown: Sequence[Contrast], verb: str, *, of: bool = True) -> str
         who = f"{_of(n, len(shown))} {verb}" if of and not parts else _link(n, verb)
         parts.append(f"{who} {words}")
     return listed(parts)
+
+
+def unsure(shown: Sequence[Contrast]) -> str:
+    """Return how many of those that stood apart did not in all analyses; empty where none."""
+    apart = [c for c in shown if (c.verdict.code, c.verdict.slight) in _SIDES]
+    n = sum(contrast.verdict.bars < CONSISTENT for contrast in apart)
+    if not n:
+        return ""
+    return " (tentatively)" if n == len(apart) else f" ({counted(n)} tentatively)"
 
 
 def _sharing(found: dict[str, int], about: str) -> list[tuple[str, int]]:

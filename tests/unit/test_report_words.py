@@ -52,8 +52,8 @@ def _released(**tables: pd.DataFrame) -> Context:
 
 def test_the_headline_counts_all_types_so_that_no_result_picks_one(context: Context) -> None:
     assert context.narrative.headline() == (
-        "By week 12, four of five types went with less pain than usual care; four with less"
-        " disability; one with a lower opioid dose."
+        "By week 12, four of five types went with less pain (one tentatively) than usual care; four"
+        " with less disability (two tentatively); one with a lower opioid dose (tentatively)."
     )
 
 
@@ -317,8 +317,10 @@ def test_the_baseline_table_says_what_adjustment_does_and_what_it_cannot_show() 
     assert found is not None
     assert "this table cannot show how far that closes the gaps" in found.adjustment
     assert {row.label for row in found.rows if row.adjusted} >= {"Age"}
-    reason = "Uneven, and not in the model because [model] covariates in study.toml does not list"
-    assert f"{reason} them (add them to adjust for them): " in found.adjustment
+    reason = (
+        "Uneven, and not in the model because the study does not list them among its covariates"
+    )
+    assert f"{reason}: " in found.adjustment
     assert found.adjustment.endswith("with no place in the model: any opioid up to time zero.")
     assert "age" not in found.adjustment.split("Uneven")[1]
     weighted = build_baseline(build_context(report_example.release()))
@@ -465,7 +467,7 @@ def test_every_described_domain_is_a_fold_with_all_its_measures(context: Context
 
 def test_checks_put_the_plain_difference_last_and_uncounted(context: Context) -> None:
     found = build_checks(context)
-    assert found.title == "The main result stands in all six analyses"
+    assert found.title == "The main result stands in all five other analyses"
     assert found.lines[0].main
     assert found.lines[-1].plain
     assert found.n_words == "six analyses"
@@ -521,7 +523,9 @@ def test_a_check_that_could_not_be_made_is_told_with_its_reason() -> None:
     notes = ["pain, complete cases: the model did not converge.", "One note on the records."]
     found = build_context(report_example.release(notes=notes))
     checks = build_checks(found)
-    assert checks.title == "The main result stands in all six analyses; one could not be made"
+    assert (
+        checks.title == "The main result stands in all five other analyses; one could not be made"
+    )
     assert checks.unmade == (
         "Complete cases (only those seen at every visit): the model did not converge.",
     )
