@@ -16,7 +16,7 @@ import numpy as np
 
 from outcomes.core.errors import EstimationError, NotEstimable
 from outcomes.core.progress import SILENT
-from outcomes.models.change import OutcomeFit, fit_outcome
+from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
 from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate
@@ -303,9 +303,10 @@ def _check_primary_found(fit: OutcomeFit) -> None:
             continue
         why = f"no episode of {about.labels[exposure]} was measured, so that there is nothing"
         if about.episodes[visit, place]:
+            named = " or ".join(map(repr, going_with_types(fit))) or "what goes with the types"
             why = (
-                f"the covariates leave nothing that is known of {about.labels[exposure]} alone. "
-                "Take those that go with the types out of [model] covariates: there is nothing else"
+                f"the mean of {about.labels[exposure]} cannot be told apart from the covariates. "
+                f"Take {named} out of [model] covariates, as it leaves nothing"
             )
         raise NotEstimable(f"[primary] {primary.outcome} at {primary.visit}: {why} to compare.")
 

@@ -155,7 +155,7 @@ def fit_outcome(
     start = near.fit.theta if near and near.moments.layout.groups == used.layout.groups else None
     fit, used, said = _fit(used, maps, about, said, start)
     inference = prepare_inference(fit, about.spec.model.inference)
-    return OutcomeFit(
+    made = OutcomeFit(
         about=about,
         moments=used,
         terms=terms,
@@ -163,6 +163,48 @@ def fit_outcome(
         fit=fit,
         effects=adjusted_means(inference, fit, about, terms),
         notes=(*terms.notes, *unseen, *said, *fit.notes),
+    )
+    return _apart(made, inference) if going_with_types(made) else made
+
+
+def going_with_types(fit: OutcomeFit) -> list[str]:
+    """Return the covariates that leave no mean known, because they go with a type."""
+    k = len(fit.about.exposures)
+    means, coefficients = fit.effects.means, fit.fit.estimable.reshape(len(fit.about.visits), -1)
+    blind = np.isnan(means).all(axis=0) & fit.about.episodes.any(axis=1)
+    # A row of zeros is what nobody at the visit had: that takes no mean away.
+    used = (np.abs(fit.maps).sum(axis=2) > 0).any(axis=0).reshape(coefficients.shape)
+    lost = (~coefficients & used)[blind, k:].any(axis=0)
+    return [name for name, gone in zip(fit.terms.names, lost, strict=True) if gone]
+
+
+def _apart(made: OutcomeFit, inference: Inference) -> OutcomeFit:
+    """Give the covariates that go with a type no effect of their own, and close that type.
+
+    The fit is the same, and so is every difference of types that the covariate does not go with.
+    Where none of them can be told from the reference, nothing is gained.
+    """
+    about, reference = made.about, made.about.spec.primary.reference
+    if reference not in about.exposures:
+        return made
+    place = _places(about, made.terms)
+    unit = np.eye(made.fit.beta.size)
+    rows = unit[place] - unit[place[about.exposures.index(reference)]]
+    known = ~np.isnan(inference.linear(rows.reshape(-1, len(unit))).estimate).reshape(place.shape)
+    others = [e for e, exposure in enumerate(about.exposures) if exposure != reference]
+    if not known[others].any():
+        return made
+    maps = made.maps * made.fit.estimable[:, None]
+    model = about.spec.model
+    fit, used, _ = _fit(made.moments, maps, about, (), made.fit.theta)
+    effects = adjusted_means(prepare_inference(fit, model.inference), fit, about, made.terms)
+    effects.means[~known] = np.nan
+    words = (
+        f"{', '.join(going_with_types(made))}: cannot be told apart from a type, and has no effect"
+        " of its own; differences from that type are not known."
+    )
+    return replace(
+        made, fit=fit, moments=used, maps=maps, effects=effects, notes=(*made.notes, words)
     )
 
 
@@ -272,8 +314,7 @@ def _fit(
 def adjusted_means(inference: Inference, fit: RemlFit, about: Description, terms: Terms) -> Effects:
     """Return adjusted means of every type and visit that are estimable."""
     k, visits = len(about.exposures), len(about.visits)
-    m = k + len(terms.names)
-    place = np.arange(k)[:, None] + m * np.arange(visits)  # (k, T): where each mean stands in beta
+    place = _places(about, terms)
     cells = np.argwhere(fit.estimable[place])
     rows = np.eye(fit.beta.size)[place[fit.estimable[place]]]
     found = inference.linear(rows)
@@ -288,6 +329,12 @@ def adjusted_means(inference: Inference, fit: RemlFit, about: Description, terms
         df=df,
         pair_df=_pair_df(inference, fit.beta.size, place, ~np.isnan(means)),
     )
+
+
+def _places(about: Description, terms: Terms) -> npt.NDArray[np.int64]:
+    """(k, T): where the mean of each type and visit stands among the coefficients."""
+    k = len(about.exposures)
+    return np.arange(k)[:, None] + (k + len(terms.names)) * np.arange(len(about.visits))
 
 
 def _pair_df(

@@ -382,3 +382,27 @@ def test_the_primary_visit_is_never_left_out(data):
     rows.loc[there[1:], "pain"] = np.nan
     with pytest.raises(NotEstimable, match=r"\[primary\] pain"):
         analyse(replace(data, visit_rows=rows))
+
+
+def going_with(data, exposure, covariates):
+    """The dataset and study in which those of one type alone are depressed."""
+    study = spec(model={"covariates": list(covariates), "draws": 5})
+    depressed = data.episodes["exposure"].eq(exposure).astype("boolean")
+    return replace(data, spec=study, episodes=data.episodes.assign(depression=depressed))
+
+
+def test_a_covariate_that_goes_with_a_type_closes_that_type_alone(data):
+    with_it = analyse(going_with(data, "manual_therapy", ["age", "depression"]))
+    without_it = analyse(going_with(data, "manual_therapy", ["age"]))
+    mine, plain = (pair(found.tables["contrasts"]) for found in (with_it, without_it))
+    for number in ("estimate", "std_error", "df"):
+        assert mine[number] == pytest.approx(plain[number], rel=1e-8)
+    closed = pair(with_it.tables["contrasts"], "manual_therapy")
+    assert closed["gate"] == "Manual therapy cannot be told apart from the covariates"
+    assert np.isnan(closed["estimate"])
+    assert any(note.startswith("pain: depression: cannot be told") for note in with_it.notes)
+
+
+def test_a_covariate_that_goes_with_the_reference_is_named(data):
+    with pytest.raises(NotEstimable, match=r"Take 'depression' out of \[model\] covariates"):
+        analyse(going_with(data, "usual_care", ["age", "depression"]))
