@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from outcomes.study.outcome_sections import OutcomeSpec
 
 YES: Final = "yes"
+UNLISTED: Final = "codes not listed"
 BASELINE: Final = "baseline"
 ANY_OPIOID: Final = "baseline_any_opioid"
 _SCHEMA: Final = {column.name: column for column in (*PATIENTS.columns, *EPISODES.columns)}
@@ -103,9 +104,15 @@ def _flag(name: str, label: str, column: pd.Series) -> Variable:
 
 
 def _category(name: str, label: str, column: pd.Series, declared: tuple[str, ...]) -> Variable:
-    """Lay out a category: its declared levels in their order, then others by name."""
+    """Lay out a category: its declared levels in their order, then others by name.
+
+    Where levels are declared, a code that is none of them may be anything that somebody typed, a
+    name too: such codes are counted together and not named.
+    """
     found, uniques = column.factorize(use_na_sentinel=True)
     names = [str(level) for level in uniques]
+    if declared:
+        names = [name if name in declared else UNLISTED for name in names]
     levels = [level for level in declared if level in names]
     levels += sorted(set(names) - set(levels))
     place = np.array([levels.index(name) for name in names] + [-1], dtype=np.intp)

@@ -23,6 +23,7 @@ from outcomes.study.visits import catalog_id
 
 if TYPE_CHECKING:
     from outcomes.records.files import Records
+    from outcomes.study.dataset import StudyDataset
     from outcomes.study.spec import StudySpec
 
 Days = dict[str, tuple[int, ...]]
@@ -176,6 +177,21 @@ def _dataset(records: Records, spec: StudySpec) -> Iterator[Problem]:
                 "Put types together in [[exposure.types]], or lower min_group knowingly.",
                 "warning" if own else "note",
             )
+        yield from _hidden_types(dataset)
+
+
+def _hidden_types(dataset: StudyDataset) -> Iterator[Problem]:
+    """Types that are compared, and of which the gate then shows nothing."""
+    least = dataset.spec.gate.group_size
+    sizes = dataset.episodes["exposure"].value_counts()
+    hidden = [exposure for exposure in dataset.exposures if sizes[exposure] < least]
+    if hidden:
+        yield _problem(
+            "[gate] group_size",
+            f"fewer than {least} episodes are of the type {' or '.join(map(repr, hidden))}: no"
+            " comparison with it will be shown",
+            "Put types together in [[exposure.types]], or lower group_size knowingly.",
+        )
 
 
 def _stopping(place: str, text: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,14 @@ def test_levels_follow_the_schema_then_the_alphabet(dataset: StandIn) -> None:
     everyone = table[table.exposure == ""]
     assert list(everyone.loc[everyone.variable == "sex", "level"]) == ["female", "male"]
     assert list(everyone.loc[everyone.variable == "diagnosis", "level"]) == ["aa", "zz"]
+
+
+def test_a_code_that_the_contract_does_not_list_is_not_named(dataset: StandIn) -> None:
+    typed = ["Ann Example", "private", "Bo Example", "private", "Ann Example"]
+    named = replace(dataset, episodes=dataset.episodes.assign(payer=typed))
+    for table in (baseline_table(named), balance_table(named)):
+        levels = table.loc[table["variable"] == "payer", "level"]
+        assert set(levels) == {"private", "codes not listed"}
 
 
 def test_columns_of_the_design_are_not_described(dataset: StandIn) -> None:

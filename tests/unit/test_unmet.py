@@ -32,7 +32,7 @@ def asked(tmp_path: Path, *, programs: tuple[str, ...] = (), **given: Any) -> li
     care = delivered([treated(k, ("exercise.strength", 30)) for k in range(0, 6, 2)])
     scores = [score(k, day, 5) for k in range(6) for day in (0, 56)]
     records = write_records(tmp_path / "records", episodes=people, assessments=scores, **care)
-    return check_asked(records, study(**given))
+    return check_asked(records, study(**{"gate": {"group_size": 2}, **given}))
 
 
 def only(problems: list[Problem]) -> Problem:
@@ -103,6 +103,13 @@ def test_a_type_that_is_too_small(tmp_path: Path) -> None:
     problem = only(asked(tmp_path, programs=codes, exposure=exposure))
     assert problem.severity == "warning"
     assert "fewer than 2 episodes are of the type 'mind_body'" in problem.message
+
+
+def test_types_of_which_nothing_will_be_shown(tmp_path: Path) -> None:
+    problem = only(asked(tmp_path, gate={"group_size": 4}))
+    assert problem.severity == "warning"
+    assert str(problem).startswith("study.toml [gate] group_size: fewer than 4 episodes")
+    assert "'exercise' or 'usual_care'" in problem.message
 
 
 def test_a_comparison_that_is_too_small_is_fatal_and_hides_nothing(tmp_path: Path) -> None:
