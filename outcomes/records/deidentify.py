@@ -77,7 +77,7 @@ def _mapped_uses(source: Loaded, plan: RecordsMapping) -> Uses:
     declared = {name for table in tables for name in TABLES[table.table].names}
     return Uses(
         dropped=plan.dropped(source.origin) | _turned_into_days(source, plan, tables),
-        keys=_mapped_keys(source, tables),
+        keys=_mapped_keys(source, tables, plan.dropped(source.origin)),
         allowed=frozenset(declared - set(IDENTIFIERS)) | pseudonymous,
     )
 
@@ -91,11 +91,13 @@ def _turned_into_days(
     return frozenset(normalised(name) for name in dates)
 
 
-def _mapped_keys(source: Loaded, tables: Iterable[TableMap]) -> dict[str, str]:
+def _mapped_keys(
+    source: Loaded, tables: Iterable[TableMap], dropped: frozenset[str]
+) -> dict[str, str]:
     keys: dict[str, str] = {}
     for table in tables:
         named = set(TABLES[table.table].names) & set(IDENTIFIERS) if table.take_named else set()
-        keys |= {name: name for name in named - table.columns.keys()}
+        keys |= {name: name for name in named - table.columns.keys() - dropped}
         for name, value in table.columns.items():
             if name in IDENTIFIERS:
                 keys |= {normalised(column): name for column in value.source}
@@ -109,7 +111,7 @@ def _by_name(source: Loaded, uses: Uses) -> tuple[list[Problem], list[str]]:
     clean: list[str] = []
     for column in source.columns:
         name = normalised(column)
-        if name in uses.dropped:
+        if name in uses.dropped and name not in uses.keys:
             continue
         kind = None if name in uses.allowed else named_kind(column)
         if name in uses.keys and name not in uses.allowed:

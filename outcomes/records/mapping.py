@@ -160,6 +160,16 @@ class TableMap(_Declared):
                 )
         return self
 
+    def made_from(self, place: str) -> list[tuple[str, str]]:
+        """Each source column that is named and comes in as it is, after its place."""
+        named = [
+            (f"{place}.columns.{name}", column)
+            for name, value in self.columns.items()
+            for column in value.source
+        ]
+        wide = enumerate(self.wide, start=1)
+        return named + [(f"{place}.wide[{k}]", one.column) for k, one in wide if one.column]
+
 
 class SourceMap(_Declared):
     """How to read one file, and which of its columns may not or need not come in."""
@@ -199,6 +209,26 @@ class Mapping(_Declared):
             raise ValueError("a column is made from a date: [dates] must say when episodes start")
         return self
 
+    @model_validator(mode="after")
+    def _drops_nothing_it_maps(self) -> Mapping:
+        both = [
+            f"{place}: is made from {column!r}, which drop leaves out. Take it out of drop, or take"
+            " this line out"
+            for number, table in enumerate(self.tables, start=1)
+            for place, column in table.made_from(f"tables[{number}]")
+            if normalised(column) in self._dropped_beside(table.source)
+        ]
+        if both:
+            raise ValueError("\n".join(both))
+        return self
+
+    def _dropped_beside(self, source: str) -> set[str]:
+        """Columns, normalised, that any part of the mapping drops from the file of a table."""
+        parts: list[Mapping | SourceMap | TableMap] = [self]
+        parts += [said for name, said in self.sources.items() if _one_file(name, source)]
+        parts += [table for table in self.tables if _one_file(table.source, source)]
+        return {normalised(name) for part in parts for name in part.drop}
+
     def options(self, name: str) -> ReadOptions:
         """How to read a file."""
         said = self.sources.get(name, SourceMap())
@@ -228,6 +258,11 @@ class Mapping(_Declared):
 def is_source(origin: Origin, name: str) -> bool:
     """Whether a name in the mapping means this file, part of a folder, or table of a database."""
     return name in (origin.name, origin.stem, origin.member)
+
+
+def _one_file(name: str, other: str) -> bool:
+    """Whether two names in the mapping may mean one file, with its ending and without."""
+    return name == other or Path(name).stem == other or name == Path(other).stem
 
 
 def read_mapping(path: str | Path) -> Mapping:
@@ -270,7 +305,10 @@ _UNIONS = ("bool", "int", "float", "str")
 
 
 def _faults(fault: ValidationError) -> list[str]:
-    """One line a place; the branches of a union of plain types count once."""
+    """One line a place; the branches of a union of plain types count once.
+
+    A fault of the mapping as a whole says its places itself, one a line.
+    """
     lines: dict[str, str] = {}
     for error in fault.errors(include_url=False):
         place = _place(error["loc"])
@@ -279,7 +317,8 @@ def _faults(fault: ValidationError) -> list[str]:
             message = "is not something a mapping can say"
         elif error["type"] == "missing":
             message = "is missing"
-        lines.setdefault(place, f"{place}: {message}" if place else message)
+        for text in [f"{place}: {message}"] if place else message.split("\n"):
+            lines.setdefault(place or text, text)
     return list(lines.values())
 
 

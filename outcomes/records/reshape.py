@@ -129,13 +129,14 @@ def _no_source(table: TableMap, number: int, loaded: Sequence[Loaded]) -> Proble
 
 
 def _job(plan: RecordsMapping, table: TableMap, number: int, source: Loaded) -> Job:
+    dropped = plan.dropped(source.origin)
     return Job(
         table=table,
         place=f"tables[{number}]",
         source=source,
         names=SourceNames(source),
         values=_with_named(plan, table, source),
-        stacked=wide_columns(table, list(source.columns)),
+        stacked=wide_columns(table, [c for c in source.columns if normalised(c) not in dropped]),
         words=tuple(str(code) for code in plan.missing),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from outcomes.core.errors import SpecError
+from outcomes.core.errors import RecordsError, SpecError
 from outcomes.core.problems import Problem
 from outcomes.records import Records, read_records
 from outcomes.records.mapping import (
@@ -338,6 +338,65 @@ def test_faults_have_their_place(content: dict[str, Any], fault: str) -> None:
     with pytest.raises(SpecError) as caught:
         build_mapping(content)
     assert any(fault in text for text in caught.value.faults), caught.value.faults
+
+
+DROPS = {
+    "mapping": {"drop": "mrn"},
+    "source": {"sources": {"x.csv": {"drop": ["Name", "MRN"]}}},
+    "stem": {"sources": {"x": {"drop": ["MRN"]}}},
+    "table": {},
+}
+
+
+@pytest.mark.parametrize("where", DROPS)
+@pytest.mark.parametrize(
+    ("says", "place"),
+    [
+        ({"columns": {"patient_id": "MRN"}}, "tables[2].columns.patient_id"),
+        ({"columns": {"episode_id": ["No", "MRN"]}}, "tables[2].columns.episode_id"),
+        ({"wide": [{"column": "MRN"}]}, "tables[2].wide[1]"),
+    ],
+)
+def test_a_column_is_dropped_or_mapped_and_not_both(
+    where: str, says: dict[str, Any], place: str
+) -> None:
+    table = {"source": "x.csv", "table": "episodes", **says}
+    table |= {"drop": ["MRN"]} if where == "table" else {}
+    other = {"source": "y.csv", "table": "items", "columns": {"episode_id": "No"}}
+    with pytest.raises(SpecError) as caught:
+        build_mapping({**DROPS[where], "tables": [other, table]})
+    (fault,) = caught.value.faults
+    assert fault.startswith(f"{place}: is made from 'MRN', which drop leaves out")
+    assert "Take it out of drop, or take this line out" in fault
+
+
+def test_all_columns_that_are_dropped_and_mapped_are_said_at_once() -> None:
+    columns = {"episode_id": "No", "patient_id": "MRN"}
+    table = {"source": "x.csv", "table": "episodes", "columns": columns, "drop": ["no", "mrn"]}
+    with pytest.raises(SpecError) as caught:
+        build_mapping({"tables": [table]})
+    assert [text.split(":")[0] for text in caught.value.faults] == [
+        "tables[1].columns.episode_id", "tables[1].columns.patient_id",
+    ]  # fmt: skip
+
+
+def test_what_another_source_drops_may_be_mapped() -> None:
+    sources = {"y.csv": {"drop": ["No"]}}
+    table = {"source": "x.csv", "table": "episodes", "columns": {"episode_id": "No"}}
+    assert build_mapping({"sources": sources, "tables": [table]})
+
+
+def test_a_date_that_starts_the_clock_is_no_pseudonym_either(tmp_path: Path) -> None:
+    mapping = DATED.replace('patient_id = "who"', 'patient_id = "started"')
+    with pytest.raises(RecordsError, match="becomes patient_id and is not declared a pseudonym"):
+        read(tmp_path, mapping, SCORED)
+
+
+def test_a_dropped_column_is_not_taken_by_a_pattern(tmp_path: Path) -> None:
+    mapping = 'drop = ["ODI wk12"]\n' + LONG
+    mapping += '[[tables.wide]]\npattern = "{instrument}_wk{week}"\n'
+    records = read(tmp_path, mapping, "id,odi_wk6,odi_wk12\n1,40,30\n")
+    assert scores(records) == [("1", 42, "odi", 40.0)]
 
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "map-your-records.md"
