@@ -18,8 +18,11 @@ least ``MIN_PAIRS`` episodes, and five for each covariance parameter, were seen 
 from 50 pairs has a standard error of a fifth of itself. ``group_covariance`` of the study decides:
 ``auto`` as said, for all types or for none; ``exposure`` always; ``none`` never.
 
-A type that nobody was seen in at a visit has no mean there. Covariates that cannot be told apart
-from the rest at a visit are left out there, with a note.
+A type that nobody was seen in at a visit has no mean there. What nobody seen at a visit has of a
+covariate has no effect of its own there (:func:`outcomes.models.covariates.terms_at`). A covariate
+that goes with one type has none either, with a note, and that type has no mean: what is seen of the
+others is the same without it. A visit with too few values is left out before the fit
+(:func:`outcomes.models.layout.thin_visits`).
 
 References
 ----------

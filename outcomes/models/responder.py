@@ -14,7 +14,8 @@ Beside it stand ``observed-only`` (the same regression among the seen) and ``mis
 thresholds, from no worse than at the start to four times one person's threshold.
 
 What is not done: an improvement needs a baseline, one in percent a baseline above 0. Episodes
-without one are left out of the regression, and stay among those that the share is standardised to.
+without one are left out of the regression, and stay among those that the share is standardised to,
+a missing baseline at the mean of the known ones.
 """
 
 from __future__ import annotations
