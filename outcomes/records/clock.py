@@ -8,13 +8,15 @@ a month (``start_month``), a year (``birth_year``) or an age in completed years 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from outcomes.core.contract import Column
 from outcomes.records.cells import cell_sql
 from outcomes.records.columns import cell_text, converted, family
 from outcomes.records.feeds import Cell, SourceNames
-from outcomes.records.mapping import Dates, Value
+from outcomes.records.mapping import Dates, Value, is_source
+from outcomes.records.names import normalised
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import literal
 
@@ -33,6 +35,26 @@ def date_sql(cell: Cell, formats: tuple[str, ...], words: tuple[str, ...] = ()) 
         return f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)"
     tried = ", ".join(f"try_strptime({text}, {literal(form)})" for form in formats)
     return f"CAST(coalesce({tried}) AS DATE)"
+
+
+@dataclass(frozen=True)
+class DateCells:
+    """A source's column of dates, with the forms and the missing words by which it is read."""
+
+    source: Loaded
+    cell: Cell
+    formats: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @property
+    def read(self) -> str:
+        """The date; NULL where it cannot be read."""
+        return date_sql(self.cell, self.formats, self.words)
+
+    @property
+    def unreadable(self) -> str:
+        """Condition that a cell holds something that is no date."""
+        return f"({cell_text(self.cell.sql, self.words)} IS NOT NULL AND {self.read} IS NULL)"
 
 
 class Clock:
@@ -68,10 +90,15 @@ class Clock:
             f"LEFT JOIN clock_patient AS p ON {whose} = p.patient)"
         )
 
-    def unreadable(self, cell: Cell, words: tuple[str, ...]) -> str:
-        """Condition that a cell holds something that is no date."""
-        filled = f"{cell_text(cell.sql, words)} IS NOT NULL"
-        return f"({filled} AND {date_sql(cell, self._dates.format, words)} IS NULL)"
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The declared forms of dates."""
+        return self._dates.format
+
+    def starts_with(self, source: Loaded, column: str) -> bool:
+        """Whether a column of a source holds the starts themselves."""
+        own = is_source(source.origin, self._dates.source)
+        return own and normalised(column) == normalised(self._dates.start)
 
     def cell(self, table: str, column: str, cell: Cell, words: tuple[str, ...]) -> Cell:
         """What a date becomes in a canonical column."""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from outcomes.core.problems import Problem, Severity
 from outcomes.records.cells import is_recoded, unknown_codes
-from outcomes.records.clock import Clock
-from outcomes.records.feeds import unused_columns
-from outcomes.records.mapping import Change
+from outcomes.records.clock import Clock, DateCells
+from outcomes.records.date_guesses import EXAMPLE
+from outcomes.records.feeds import SourceNames, unused_columns
+from outcomes.records.mapping import Change, is_source
 from outcomes.records.mapping import Mapping as RecordsMapping
 from outcomes.records.names import normalised
 from outcomes.records.placing import in_source
+from outcomes.records.schema import TABLES
 from outcomes.records.sources import Loaded
 
 if TYPE_CHECKING:
     from outcomes.records.reshape import Job
+
+UNREADABLE: Final = f"Say how all dates are written: give [dates] format, {EXAMPLE}."
 
 
 def check_coverage(connection: Any, job: Job, clock: Clock | None) -> list[Problem]:
@@ -94,15 +99,53 @@ def _codes(connection: Any, job: Job) -> list[Problem]:
 def _dates(connection: Any, job: Job, clock: Clock) -> list[Problem]:
     problems = []
     for name, value in job.values.items():
-        if value.date:
+        if value.date and not clock.starts_with(job.source, value.date):
             problem = _problem(
                 job,
                 "warning",
                 "unreadable_date",
                 f"hold something in {value.date!r} that is not a date of the declared form",
-                "Say how dates are written in [dates] (format), such as '%d/%m/%Y'.",
+                UNREADABLE,
                 name,
             )
-            condition = clock.unreadable(job.names.cell(value.date), job.words)
-            problems += in_source(connection, job.source, condition, problem)
+            needed = value.required or TABLES[job.table.table][name].required
+            cell = job.names.cell(value.date)
+            dates = DateCells(job.source, cell, clock.formats, job.words)
+            problems += _unread(connection, dates, problem, needed=needed)
     return problems
+
+
+def check_starts(
+    connection: Any, loaded: Iterable[Loaded], plan: RecordsMapping | None
+) -> list[Problem]:
+    """Report starts of episodes that are no dates: all days are counted from them."""
+    problems: list[Problem] = []
+    dates = plan.dates if plan is not None else None
+    for source in loaded:
+        if plan is None or dates is None or not is_source(source.origin, dates.source):
+            continue
+        names = SourceNames(source)
+        if dates.start in names:
+            problem = Problem(
+                severity="warning",
+                table="episodes",
+                column=dates.start,
+                rule="unreadable_date",
+                message="hold a start that is not a date of the declared form, so no day of these"
+                " episodes can be counted",
+                remedy=UNREADABLE,
+            )
+            words = tuple(str(code) for code in plan.missing)
+            cells = DateCells(source, names.cell(dates.start), dates.format, words)
+            problems += _unread(connection, cells, problem, needed=True)
+    return problems
+
+
+def _unread(connection: Any, dates: DateCells, problem: Problem, *, needed: bool) -> list[Problem]:
+    """Place what cannot be read; it is graver where rows need it, and where nothing is read."""
+    (read,) = connection.execute(
+        f"SELECT count({dates.read}) FROM {dates.source.relation}"
+    ).fetchone()
+    grave: tuple[Severity, Severity] = ("error", "fatal") if needed else ("warning", "error")
+    problem = replace(problem, severity=grave[not read])
+    return in_source(connection, dates.source, dates.unreadable, problem)

@@ -158,7 +158,12 @@ def _read_plan(mapping: str | Path | RecordsMapping | None) -> RecordsMapping | 
     from outcomes.records.mapping import Mapping as RecordsMapping
     from outcomes.records.mapping import read_mapping
 
-    return mapping if isinstance(mapping, RecordsMapping) else read_mapping(mapping)
+    plan = mapping if isinstance(mapping, RecordsMapping) else read_mapping(mapping)
+    if plan.dates is not None:
+        from outcomes.records.date_guesses import check_forms
+
+        check_forms(plan.dates.format, name="mapping")
+    return plan
 
 
 def _connect(folder: Path) -> Any:
@@ -238,11 +243,13 @@ def _mapped(
 
 
 def _incoming(con: Any, loaded: Sequence[Loaded], plan: RecordsMapping | None) -> list[Problem]:
-    """Look at what comes in, column by column: identifiers, and texts for nothing."""
+    """Look at what comes in, column by column: identifiers, texts for nothing, starts."""
     from outcomes.records.blanks import check_blanks
+    from outcomes.records.coverage import check_starts
     from outcomes.records.deidentify import check_identifiers
 
-    return check_identifiers(con, loaded, plan) + check_blanks(con, loaded, plan)
+    starts = check_starts(con, loaded, plan)
+    return [*check_identifiers(con, loaded, plan), *check_blanks(con, loaded, plan), *starts]
 
 
 def _stop_if_fatal(problems: Sequence[Problem]) -> None:
@@ -255,10 +262,12 @@ def _stop_if_fatal(problems: Sequence[Problem]) -> None:
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     names = list(TABLES)
 
-    def rank(problem: Problem) -> tuple[int, int, str, str, str]:
+    def rank(problem: Problem) -> tuple[int, bool, int, str, str, str]:
         place = names.index(problem.table) if problem.table in names else len(names)
         severity = SEVERITIES.index(problem.severity)
-        return severity, place, problem.column, problem.rule, problem.source
+        # Empty days follow from dates that could not be read, so those are named before them.
+        follows = problem.rule != "unreadable_date"
+        return severity, follows, place, problem.column, problem.rule, problem.source
 
     return tuple(sorted(problems, key=rank))
 

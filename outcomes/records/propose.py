@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from outcomes.records.date_guesses import guess_forms
 from outcomes.records.feeds import canonical_feeds, missing_columns, missing_tables
 from outcomes.records.guesses import (
     RECORD_NUMBER,
@@ -126,6 +127,7 @@ class _Draft:
             start, day = self._start
             patient = guess_column_of("patient_id", start)
             lines += date_lines(start.origin.name, _id_of(start), patient, day)
+            lines += self._form_lines(parts)
         for source, tables in parts:
             for table in tables:
                 lines += table_lines(source.origin.name, table)
@@ -265,6 +267,21 @@ class _Draft:
             ).replace(")", "")
             for problem in missing_tables(fed)
         ]
+
+    def _form_lines(self, parts: Sequence[tuple[Loaded, list[TableGuess]]]) -> list[str]:
+        """Say how dates are written, where their cells settle it; ask where they do not."""
+        columns = [self._start] if self._start is not None else []
+        for source, tables in parts:
+            dates = [one.says["date"] for t in tables for one in t.columns if "date" in one.says]
+            columns += [(source, date) for date in dates]
+        found = guess_forms(self._connection, columns)
+        if found.gaps:
+            known = list(dict.fromkeys([*found.forms, "%d/%m/%Y"]))
+            lines = [self._gap(gap) for gap in found.gaps]
+            return [*lines, f"#      in a line such as format = {quoted(known)}"]
+        if not found.forms:
+            return []
+        return [f"format = {quoted(found.forms)}    # as the dates are written"]
 
     def _source_lines(self, source: Loaded, tables: Sequence[TableGuess]) -> list[str]:
         keys = _key_columns(tables)

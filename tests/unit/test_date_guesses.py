@@ -1,0 +1,158 @@
+"""Dates in a first mapping, what is said of dates that cannot be read, and numbers of sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from outcomes.core.errors import RecordsError, SpecError
+from outcomes.core.problems import Problem
+from outcomes.records import read_records
+from outcomes.records.propose import Proposal, propose_mapping
+
+GERMAN = ("03.02.2025", "17.02.2025", "31.03.2025")
+
+
+def export(folder: Path, starts: tuple[str, ...], days: tuple[str, ...]) -> Proposal:
+    """Write cases and visits with these dates, and propose a mapping for them."""
+    cases = [f"{n},{100 + n},{start},neck" for n, start in enumerate(starts, start=1)]
+    visits = [f"{n},{1 + n % len(starts)},{day},Y" for n, day in enumerate(days, start=1)]
+    scores = [f"{1 + n % len(starts)},{day},odi,30" for n, day in enumerate(days)]
+    for name, header, rows in (
+        ("cases", "Case ID,Pat Id,Start Date,Area", cases),
+        ("visits", "visit_id,case_id,visit_date,showed", visits),
+        ("outcomes", "case_id,assessment_date,measure,score", scores),
+    ):
+        (folder / f"{name}.csv").write_text("\n".join([header, *rows]) + "\n")
+    return propose_mapping(folder)
+
+
+def format_line(proposal: Proposal) -> str:
+    """What the proposal says of the form of dates; empty for nothing."""
+    lines = proposal.text.splitlines()
+    return next((line.split("#")[0].strip() for line in lines if line.startswith("format")), "")
+
+
+def read(folder: Path, text: str) -> tuple[Problem, ...]:
+    """Everything that is said of the records, whether or not they can be used."""
+    (folder / "mapping.toml").write_text(text)
+    try:
+        return read_records(folder, folder / "mapping.toml").problems
+    except RecordsError as fault:
+        return fault.problems
+
+
+@pytest.mark.parametrize(
+    ("starts", "days", "form"),
+    [
+        (GERMAN, GERMAN, '["%d.%m.%Y"]'),
+        (("3.2.2025", "4.2.2025"), ("5.2.2025",), '["%d.%m.%Y"]'),
+        (("31/03/2025",), ("01/04/2025",), '["%d/%m/%Y"]'),
+        (("03/31/2025",), ("04/01/2025",), '["%m/%d/%Y"]'),
+        (("2/1/25",), ("2/28/25",), '["%m/%d/%y"]'),
+        (("31-03-2025",), ("01-04-2025 09:30",), '["%d-%m-%Y", "%d-%m-%Y %H:%M"]'),
+        (("2025-03-31",), ("14/04/2025",), '["%d/%m/%Y", "%Y-%m-%d"]'),
+        (("2025-03-31T08:00:00",), ("14/04/2025",), '["%d/%m/%Y", "%Y-%m-%dT%H:%M:%S"]'),
+        (("31.03.2025",), ("14.04.25",), '["%d.%m.%y", "%d.%m.%Y"]'),
+        (("20250331",), ("20250401",), '["%Y%m%d"]'),
+        (("31 Mar 2025",), ("02 Apr 2025",), '["%d %b %Y"]'),
+    ],
+)
+def test_a_form_of_dates_that_the_cells_settle_is_proposed(
+    starts: tuple[str, ...], days: tuple[str, ...], form: str, tmp_path: Path
+) -> None:
+    proposal = export(tmp_path, starts, days)
+    assert format_line(proposal) == f"format = {form}"
+    assert proposal.n_gaps == 0
+    problems = read(tmp_path, proposal.text)
+    assert not [one for one in problems if one.severity in ("fatal", "error")]
+    assert "unreadable_date" not in {problem.rule for problem in problems}
+
+
+@pytest.mark.parametrize("day", ["2025-03-31", "2025/03/31", "2025-03-31 10:15:00", "NA"])
+def test_dates_that_are_read_anyway_need_no_form(day: str, tmp_path: Path) -> None:
+    proposal = export(tmp_path, ("2025-03-31",), (day,))
+    assert format_line(proposal) == ""
+    assert proposal.n_gaps == 0
+
+
+@pytest.mark.parametrize(
+    ("starts", "days", "said"),
+    [
+        (("03/02/2025",), ("04/02/2025",), "no part is above 12"),
+        (("31/03/2025",), ("04/30/2025",), "only as %d/%m/%Y, others only as %m/%d/%Y"),
+        (("45741",), ("45742",), "'Start Date'"),
+        (("25-03-31",), ("31-03-2025",), "'Start Date'"),
+    ],
+)
+def test_what_the_cells_do_not_settle_is_asked(
+    starts: tuple[str, ...], days: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    proposal = export(tmp_path, starts, days)
+    assert format_line(proposal) == ""
+    gaps = [line for line in proposal.text.splitlines() if line.startswith("# GAP")]
+    assert proposal.n_gaps == len(gaps) >= 1
+    assert said in gaps[0]
+    assert "format = [" in proposal.text
+
+
+def test_no_date_is_written_into_a_proposal(tmp_path: Path) -> None:
+    text = export(tmp_path, (*GERMAN, "someday"), ("03/02/2025", "about Easter")).text
+    for cell in (*GERMAN, "someday", "03/02/2025", "Easter", "2025"):
+        assert cell not in text
+
+
+def without_form(proposal: Proposal) -> str:
+    """The proposal as it would be had nobody said how dates are written."""
+    lines = proposal.text.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("format"))
+
+
+def test_every_column_of_unread_dates_is_named_and_nothing_that_follows(tmp_path: Path) -> None:
+    problems = read(tmp_path, without_form(export(tmp_path, GERMAN, GERMAN)))
+    fatal = [problem for problem in problems if problem.severity == "fatal"]
+    assert {(one.table, one.rule) for one in fatal} == {
+        ("episodes", "unreadable_date"),
+        ("sessions", "unreadable_date"),
+        ("assessments", "unreadable_date"),
+    }
+    assert list(problems[: len(fatal)]) == fatal
+    for problem in fatal:
+        assert "[dates] format" in problem.remedy
+        assert '"%d.%m.%Y"' in problem.remedy
+        assert problem.count == 3
+    assert [problem.column for problem in fatal] == ["Start Date", "day", "day"]
+    assert not [problem for problem in problems if problem.rule == "missing"]
+
+
+def test_some_unread_dates_come_before_what_follows_from_them(tmp_path: Path) -> None:
+    starts = ("2025-03-31", "31.03.2025")
+    days = ("2025-04-01", "2025-04-02", "03.04.2025")
+    problems = read(tmp_path, without_form(export(tmp_path, starts, days)))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    dates = [problem for problem in errors if problem.rule == "unreadable_date"]
+    assert [problem.table for problem in dates] == ["episodes", "sessions", "assessments"]
+    assert errors[: len(dates)] == dates
+    assert len(errors) > len(dates)
+
+
+@pytest.mark.parametrize(
+    ("form", "right"),
+    [("dd.mm.yyyy", "%d.%m.%Y"), ("MM/DD/YYYY", "%m/%d/%Y"), ("%Q.%m.%Y", "%d/%m/%Y"),
+     ("%m/%Y", "%d/%m/%Y"), ("%", "%d/%m/%Y"), ("day", "%d/%m/%Y")],
+)  # fmt: skip
+def test_what_is_no_form_of_a_date_is_a_fault_of_the_mapping(
+    form: str, right: str, tmp_path: Path
+) -> None:
+    text = export(tmp_path, GERMAN, GERMAN).text.replace('"%d.%m.%Y"', f'"{form}"')
+    with pytest.raises(SpecError) as fault:
+        read(tmp_path, text)
+    assert f"dates.format: '{form}'" in str(fault.value)
+    assert f'"{right}"' in str(fault.value)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%-d.%-m.%y", "%d %B %Y", "%Y-%j", "%x"])
+def test_forms_of_dates_are_taken(form: str, tmp_path: Path) -> None:
+    text = export(tmp_path, GERMAN, GERMAN).text.replace('"%d.%m.%Y"', f'"%d.%m.%Y", "{form}"')
+    assert "unreadable_date" not in {problem.rule for problem in read(tmp_path, text)}
