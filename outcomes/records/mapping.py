@@ -281,8 +281,19 @@ def read_mapping(path: str | Path) -> Mapping:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise SpecError(f"{place.name} is not TOML: {fault}", [str(fault)]) from None
+        text = f"{place.name}: is not valid TOML: {fault}. Mend that line; strings need quotes"
+        raise SpecError(text, [text]) from None
+    if _is_study(content):
+        text = (
+            f"{place.name}: is a study, not a mapping, which says how exports become records. Give"
+            " the path of a mapping.toml, such as the one that [records] mapping in the study names"
+        )
+        raise SpecError(text, [text])
     return build_mapping(content, name=place.name)
+
+
+def _is_study(content: dict[str, Any]) -> bool:
+    return "tables" not in content and bool({"id", "exposure", "primary"} & set(content))
 
 
 def build_mapping(content: dict[str, Any], *, name: str = "mapping") -> Mapping:

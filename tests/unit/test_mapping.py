@@ -20,6 +20,7 @@ from outcomes.records.mapping import (
     Value,
     Wide,
     build_mapping,
+    read_mapping,
 )
 
 pytestmark = pytest.mark.slow
@@ -397,6 +398,20 @@ def test_a_dropped_column_is_not_taken_by_a_pattern(tmp_path: Path) -> None:
     mapping += '[[tables.wide]]\npattern = "{instrument}_wk{week}"\n'
     records = read(tmp_path, mapping, "id,odi_wk6,odi_wk12\n1,40,30\n")
     assert scores(records) == [("1", 42, "odi", 40.0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("drop = [Phone]\n", "is not valid TOML.*line 1.*Mend that line; strings need quotes"),
+        ('id = "a"\n[exposure]\nprimary = "b"\n', "is a study, not a mapping.*mapping.toml"),
+    ],
+)
+def test_files_that_are_no_mapping(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "given.toml").write_text(text)
+    with pytest.raises(SpecError, match=f"^given.toml: {says}") as caught:
+        read_mapping(tmp_path / "given.toml")
+    assert caught.value.faults == (str(caught.value),)
 
 
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "map-your-records.md"
