@@ -95,6 +95,20 @@ def find_origins(path: Path) -> tuple[list[Origin], list[str]]:
     return origins, [entry.name for entry in entries if entry.is_file() and _is_sheet(entry)]
 
 
+def nothing_readable(path: Path) -> str:
+    """Say that nothing at a path can be read as records, what is there, and what could be read."""
+    origins, sheets = find_origins(path)
+    found = ""
+    if sheets:
+        found = f" {', '.join(sheets[:3])}: save {'each' if sheets[1:] else 'it'} as CSV."
+    elif origins:
+        found = f" {origins[0].name}: is empty, damaged or of another kind: export it again."
+    return (
+        f"{path} holds nothing that can be read.{found} Records are read from"
+        f" {', '.join((*TEXT_ENDINGS, '.parquet'))} or a DuckDB database."
+    )
+
+
 def _is_sheet(path: Path) -> bool:
     return path.suffix.lower() in SHEET_ENDINGS
 

@@ -23,6 +23,17 @@ def holds_records(path: Path) -> bool:
     return path.is_dir() and bool(find_origins(path)[0])
 
 
+def holds_sheets_alone(path: Path) -> bool:
+    """Whether all there is, if anything, is of a kind that is not read, such as a workbook."""
+    if not path.exists():
+        return False
+    origins, sheets = find_origins(path)
+    if path.is_file():
+        return bool(sheets)
+    seen = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+    return not origins and len(sheets) == len(seen)
+
+
 def is_mapping(content: Mapping[str, object]) -> bool:
     """Whether the content of a TOML file maps exports and declares nothing of a study."""
     return "tables" in content and not {"id", "exposure", "primary"} & set(content)

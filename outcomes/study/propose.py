@@ -23,6 +23,7 @@ from outcomes.records.contents import Contents, read_contents
 from outcomes.records.files import read_records
 from outcomes.records.names import normalised
 from outcomes.records.propose import propose_mapping
+from outcomes.records.sources import nothing_readable
 from outcomes.study.proposed_text import Place, study_text
 
 if TYPE_CHECKING:
@@ -52,12 +53,15 @@ def write_proposal(folder: Path, records: Path) -> list[Path]:
     Raises
     ------
     UsageError
-        Where nothing is at ``records``, or one of the files exists already.
+        Where nothing at ``records`` can be read, or one of the files exists already.
     """
     there = [name for name in FILES if (folder / name).exists()]
     if there:
         raise UsageError(_left_alone(folder, records, there))
-    mapping = propose_mapping(records).text
+    proposal = propose_mapping(records)
+    if not proposal.n_files:
+        raise UsageError(nothing_readable(records))
+    mapping = proposal.text
     folder.mkdir(parents=True, exist_ok=True)
     with replaced_file(folder / "mapping.toml") as partial:
         partial.write_text(mapping, encoding="utf-8")

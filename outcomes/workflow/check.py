@@ -8,7 +8,8 @@ from outcomes.core.errors import RecordsError, UsageError
 from outcomes.core.problems import SEVERITIES, Problem
 from outcomes.core.progress import SILENT, Progress
 from outcomes.records import check_records, read_records
-from outcomes.study.no_study import holds_records
+from outcomes.records.sources import nothing_readable
+from outcomes.study.no_study import holds_records, holds_sheets_alone
 from outcomes.study.spec import FILE_NAME, read_study
 from outcomes.study.unmet import check_asked
 from outcomes.workflow.run import check_quarantine
@@ -35,10 +36,15 @@ def check_study(
     ------
     SpecError
         Where ``study.toml`` or the mapping is wrong, or nothing of the kind is there.
+    UsageError
+        Where nothing is there at all, or only files of a kind that is not read.
     """
     place = Path(study)
-    if records is None and not (place / FILE_NAME).is_file() and holds_records(place):
-        return _of_records(place, progress)
+    if records is None and not (place / FILE_NAME).is_file():
+        if holds_records(place):
+            return _of_records(place, progress)
+        if holds_sheets_alone(place):
+            raise UsageError(nothing_readable(place))
     spec = read_study(place, records=records)
     found: list[Problem] = []
     try:
