@@ -114,10 +114,12 @@ def init(
     quiet: Quiet = False,
 ) -> None:
     """Look at exports and write mapping.toml and study.toml, each guess with its reason."""
-    from outcomes.workflow import propose_study_folder
+    from outcomes.workflow import describe_proposal, propose_study_folder
 
-    for path in propose_study_folder(folder, records, mapping=mapping, progress=_progress(quiet)):
+    files = propose_study_folder(folder, records, mapping=mapping, progress=_progress(quiet))
+    for path in files:
         typer.echo(path)
+    typer.echo(describe_proposal(files), err=True)
 
 
 @app.command()

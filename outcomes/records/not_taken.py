@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from outcomes.records.patterns import is_value_like
 from outcomes.records.sources import Loaded
 from outcomes.records.wide_guesses import looks_like
 
 WIDTH = 96
+LISTED: Final = re.compile(r"^# Not taken from .*: nothing is made yet of (\d+) columns?$", re.M)
 
 
 def not_taken_lines(source: Loaded, taken: Collection[str]) -> list[str]:
@@ -36,10 +39,19 @@ def not_taken_lines(source: Loaded, taken: Collection[str]) -> list[str]:
             plain.append(column)
     return [
         "",
-        f"# Not taken from {source.origin.name}: nothing is made of these columns yet",
+        f"# Not taken from {source.origin.name}: nothing is made yet of {_columns(len(rest))}",
         *_wrapped(plain),
         *explained,
     ]
+
+
+def count_not_taken(mapping: str) -> int:
+    """Count the columns that the comments of a proposed mapping list as not taken."""
+    return sum(map(int, LISTED.findall(mapping)))
+
+
+def _columns(count: int) -> str:
+    return f"{count} column{'s' * (count != 1)}"
 
 
 def unread_lines(sources: Iterable[Loaded]) -> list[str]:

@@ -8,7 +8,7 @@ from outcomes.workflow.check import check_report, check_study
 from outcomes.workflow.demo import run_demo
 from outcomes.workflow.lookup import describe_catalog
 from outcomes.workflow.pooling import pool_moments, write_moments
-from outcomes.workflow.propose import propose_study_folder
+from outcomes.workflow.propose import describe_proposal, propose_study_folder
 from outcomes.workflow.results import Results, render_report
 from outcomes.workflow.run import STAGES, run_study, run_study_folder
 
@@ -18,6 +18,7 @@ __all__ = [
     "check_report",
     "check_study",
     "describe_catalog",
+    "describe_proposal",
     "pool_moments",
     "propose_study_folder",
     "render_report",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from outcomes.core.progress import SILENT, Progress
@@ -37,3 +39,14 @@ def propose_study_folder(
         if mapping is not None:
             return write_study(Path(folder), Path(records), Path(mapping))
         return write_proposal(Path(folder), Path(records))
+
+
+def describe_proposal(files: Sequence[Path]) -> str:
+    """Say in one line what is left to do in the files of a proposal, and what comes next."""
+    from outcomes.records.not_taken import count_not_taken
+
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    n_gaps, n_columns = text.count("GAP:"), count_not_taken(text)
+    left = f"{n_gaps} gap{'s' * (n_gaps != 1)} to fill (search for GAP)" if n_gaps else "no gaps"
+    left += f", {n_columns} column{'s' * (n_columns != 1)} not taken" if n_columns else ""
+    return f"{left}; next: outcomes check {shlex.quote(str(files[0].parent))}"

@@ -181,6 +181,64 @@ def test_a_mapping_is_no_study(command: str, study: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        ([], "holds nothing that can be read"),
+        (["visits.xlsx"], "visits.xlsx: save it as CSV"),
+        (["a.xlsx", "b.sav"], "a.xlsx, b.sav: save each as CSV"),
+        (["empty.csv"], "empty.csv: is empty, damaged or of another kind"),
+    ],
+)
+def test_a_folder_with_nothing_to_read_is_refused(
+    held: list[str], says: str, tmp_path: Path
+) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    for name in held:
+        (exports / name).touch()
+    refused = [outcomes("init", "new", "--records", exports, "--quiet", cwd=tmp_path)]
+    if held != ["empty.csv"]:
+        refused.append(outcomes("check", exports, "--quiet", cwd=tmp_path))
+    for done in refused:
+        assert done.returncode == ExitCode.USAGE, done.stderr
+        assert says in done.stderr
+        assert ".csv, .tsv, .txt, .parquet" in done.stderr
+        assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["exports"]
+
+
+def test_a_folder_with_other_things_lacks_a_study(study: Path) -> None:
+    (study / "study.toml").unlink()
+    (study / "notes.xlsx").touch()
+    done = outcomes("check", study, cwd=study)
+    assert done.returncode == ExitCode.SPEC
+    assert "study.toml: cannot be read: it is not in the folder" in done.stderr
+
+
+def test_a_study_is_no_mapping(study: Path) -> None:
+    given = ["init", "new", "--records", "records", "--mapping", "study.toml", "--quiet"]
+    done = outcomes(*given, cwd=study)
+    assert done.returncode == ExitCode.SPEC
+    assert "study.toml: is a study, not a mapping" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (study / "new").exists()
+
+
+def test_init_says_what_is_left_to_do(study: Path) -> None:
+    (study / "records" / "assessments.csv").write_text("episode_id,day,score,a,b\n1,0,6,1,1\n")
+    given = ["init", "new", "--records", "records", "--quiet"]
+    done = outcomes(*given, cwd=study)
+    assert done.returncode == ExitCode.FINE
+    assert done.stdout.splitlines() == ["new/mapping.toml", "new/study.toml"]
+    text = "".join((study / name).read_text() for name in done.stdout.splitlines())
+    gaps = text.count("GAP:")
+    assert gaps > 1
+    assert done.stderr == (
+        f"{gaps} gaps to fill (search for GAP), 2 columns not taken; next: outcomes check new\n"
+    )
+
+
 @pytest.mark.parametrize("kind", ["instruments", "interventions", "medications"])
 def test_catalog_lists_every_part(kind: str, tmp_path: Path) -> None:
     listed = json.loads(outcomes("catalog", kind, "--json", cwd=tmp_path).stdout)
