@@ -34,6 +34,7 @@ from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
 from outcomes.records.rules import known_instrument
 from outcomes.records.schema import IDENTIFIERS, TABLES
+from outcomes.records.session_numbers import count_anew, only_counts
 from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
 from outcomes.records.sql import ident
 from outcomes.records.wide_guesses import WideGuess, guess_instruments, guess_wide
@@ -109,6 +110,7 @@ class _Draft:
         self._connection = connection
         self._loaded = [source for source in loaded if source.columns]
         self._start = self._find_start()
+        self._anew = count_anew(connection, self._loaded)
         self._gaps = 0
 
     def proposal(self) -> Proposal:
@@ -209,11 +211,20 @@ class _Draft:
             guess.wide = wide or guess_instruments(names)
             if any("{" in str(one.says.get("pattern")) for one in guess.wide):
                 guess.columns = [one for one in guess.columns if one.column == "episode_id"]
+        guess.columns = [self._with_case(source, one) for one in guess.columns]
         guess.columns = [self._with_codes(source, one) for one in guess.columns]
         guess.wide = [self._with_missing(source, one) for one in guess.wide]
         required = [column.name for column in table.columns if column.required]
         guess.gaps = [column for column in required if column not in guess.filled]
         return guess
+
+    def _with_case(self, source: Loaded, guess: Guess) -> Guess:
+        """Join a session's number to the case where every case begins to count anew."""
+        case = _id_of(source)
+        if guess.column != "session_id" or not case or not self._anew:
+            return guess
+        reason = f"{guess.reason}; its numbers repeat, so with the case"
+        return replace(guess, says={"from": [case, guess.says["from"]]}, reason=reason)
 
     def _with_codes(self, source: Loaded, guess: Guess) -> Guess:
         column = guess.says.get("from")
@@ -288,7 +299,12 @@ class _Draft:
         used = _used_columns(tables)
         if self._start is not None and self._start[0] is source:
             used.add(self._start[1])
-        own = [column for column in keys if RECORD_NUMBER.search(normalised(column))]
+        own = [
+            column
+            for column in keys
+            if RECORD_NUMBER.search(normalised(column))
+            and not only_counts(self._connection, source, column)
+        ]
         pseudonyms = [column for column in keys if column not in own]
         drop = [
             column
@@ -346,17 +362,25 @@ def _rank(stem: str) -> int:
 
 def _key_columns(tables: Iterable[TableGuess]) -> list[str]:
     columns = [
-        str(guess.says["from"])
+        column
         for table in tables
         for guess in table.columns
-        if guess.column in IDENTIFIERS and "from" in guess.says
+        if guess.column in IDENTIFIERS
+        for column in _from(guess)
     ]
     return list(dict.fromkeys(columns))
+
+
+def _from(guess: Guess) -> list[str]:
+    """The columns that a guess is made from as they are."""
+    said = guess.says.get("from", [])
+    return [said] if isinstance(said, str) else list(said)
 
 
 def _used_columns(tables: Iterable[TableGuess]) -> set[str]:
     used: set[str] = set()
     for table in tables:
-        used |= {str(one.says.get("from") or one.says.get("date")) for one in table.columns}
+        used |= {column for one in table.columns for column in _from(one)}
+        used |= {str(one.says["date"]) for one in table.columns if "date" in one.says}
         used |= {column for one in table.wide for column in one.columns}
     return used

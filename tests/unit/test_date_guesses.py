@@ -156,3 +156,51 @@ def test_what_is_no_form_of_a_date_is_a_fault_of_the_mapping(
 def test_forms_of_dates_are_taken(form: str, tmp_path: Path) -> None:
     text = export(tmp_path, GERMAN, GERMAN).text.replace('"%d.%m.%Y"', f'"%d.%m.%Y", "{form}"')
     assert "unreadable_date" not in {problem.rule for problem in read(tmp_path, text)}
+
+
+def numbered(folder: Path, numbers: tuple[int, ...], named: str = "Visit No") -> Proposal:
+    """Two cases with two visits each, numbered like this, and what was done in the visits."""
+    export(folder, ("2025-03-31", "2025-04-01"), ("2025-04-02",))
+    cases = (1, 1, 2, 2)
+    rows = list(zip(numbers, cases, strict=True))
+    visits = [f"{no},{case},2025-04-0{case},Y" for no, case in rows]
+    done = [f"{no},{case},massage,10" for no, case in rows]
+    for name, header, lines in (
+        ("visits", f"{named},case_id,visit_date,showed", visits),
+        ("interventions", f"{named},case_id,procedure,mins", done),
+    ):
+        (folder / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+    return propose_mapping(folder)
+
+
+@pytest.mark.parametrize("named", ["Visit No", "session_number", "AppointmentNo"])
+def test_a_session_s_number_tells_sessions_apart(named: str, tmp_path: Path) -> None:
+    proposal = numbered(tmp_path, (1, 2, 3, 4), named)
+    assert f'session_id = "{named}"' in proposal.text
+    assert f'drop = ["{named}"' not in proposal.text
+    assert proposal.n_gaps == 0
+    assert not [p for p in read(tmp_path, proposal.text) if p.severity in ("fatal", "error")]
+
+
+def test_numbers_that_begin_anew_with_every_case_are_joined_to_it(tmp_path: Path) -> None:
+    proposal = numbered(tmp_path, (1, 2, 1, 2))
+    assert proposal.text.count('session_id = ["case_id", "Visit No"]') == 2
+    assert proposal.n_gaps == 0
+    assert not [p for p in read(tmp_path, proposal.text) if p.severity in ("fatal", "error")]
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert dict(records.n_rows)["sessions"] == 4
+    assert dict(records.n_rows)["components"] == 4
+
+
+def test_a_number_that_counts_nothing_may_be_the_clinic_s_own(tmp_path: Path) -> None:
+    proposal = numbered(tmp_path, (70211, 70355, 81002, 90177))
+    assert 'session_id = "Visit No"' in proposal.text
+    assert "GAP: 'Visit No' is named like the clinic's own number" in proposal.text
+    assert "70211" not in proposal.text
+
+
+def test_a_visit_s_number_beside_scores_is_still_left_out(tmp_path: Path) -> None:
+    export(tmp_path, ("2025-03-31",), ("2025-04-02",))
+    text = "case_id,Visit No,assessment_date,measure,score\n1,1,2025-04-02,odi,30\n"
+    (tmp_path / "outcomes.csv").write_text(text)
+    assert 'drop = ["Visit No"]' in propose_mapping(tmp_path).text
