@@ -162,7 +162,8 @@ def _read_plan(mapping: str | Path | RecordsMapping | None) -> RecordsMapping | 
     if plan.dates is not None:
         from outcomes.records.date_guesses import check_forms
 
-        check_forms(plan.dates.format, name="mapping")
+        name = Path(mapping).name if isinstance(mapping, str | Path) else "mapping"
+        check_forms(plan.dates.format, name=name)
     return plan
 
 

@@ -148,7 +148,7 @@ def test_what_is_no_form_of_a_date_is_a_fault_of_the_mapping(
     text = export(tmp_path, GERMAN, GERMAN).text.replace('"%d.%m.%Y"', f'"{form}"')
     with pytest.raises(SpecError) as fault:
         read(tmp_path, text)
-    assert f"dates.format: '{form}'" in str(fault.value)
+    assert f"mapping.toml: dates.format: '{form}'" in str(fault.value)
     assert f'"{right}"' in str(fault.value)
 
 
