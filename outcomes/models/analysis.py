@@ -20,7 +20,7 @@ from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
 from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate
-from outcomes.models.layout import StudyRows, code_study, lay_out, thin_visits
+from outcomes.models.layout import StudyRows, code_study, lay_out, least_seen, thin_visits
 from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
 from outcomes.models.sensitivity import (
@@ -230,7 +230,9 @@ def _measured(rows: OutcomeRows, collected: Collected) -> OutcomeRows:
     thin = thin_visits(rows)
     if not thin:
         return rows
-    collected.rows["gate"] += thin_gate(describe_rows(rows.at(thin))).rows
+    collected.rows["gate"] += thin_gate(
+        describe_rows(rows.at(thin)), least_seen(rows.study.dataset.spec)
+    ).rows
     collected.notes.append(
         f"{rows.outcome.id}: {', '.join(thin)} has too few values for the model and was left out."
     )

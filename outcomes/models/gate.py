@@ -4,6 +4,10 @@
     Episodes of the type that were analysed.
 ``follow_up``
     Share of them that was seen at the visit.
+``measured``
+    Whether enough episodes, all types together, were measured at the visit for it to be in the model
+    at all. The row is there only where they were not, and holds the least number alone: how many
+    there were is in ``completeness``.
 ``estimable``
     Whether the model has a mean there at all (1 or 0).
 ``overlap``
@@ -96,22 +100,12 @@ def failed_gate(about: Description, reason: str) -> Gate:
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 
 
-def thin_gate(about: Description) -> Gate:
-    """Return the gate of visits with too few values for a model."""
-    limit = about.spec.gate.follow_up
+def thin_gate(about: Description, least: int) -> Gate:
+    """Return the gate of visits with fewer values than a model needs."""
+    reason = f"fewer than {least} episodes were measured"
     rows = tuple(
-        _row(
-            about,
-            visit,
-            exposure,
-            "follow_up",
-            float(about.episodes[t, e]) / float(about.sizes[e]),
-            limit,
-            "too few episodes were measured for the model",
-        )
-        for (t, visit), (e, exposure) in product(
-            enumerate(about.visits), enumerate(about.exposures)
-        )
+        _row(about, visit, exposure, "measured", float("nan"), float(least), reason)
+        for visit, exposure in product(about.visits, about.exposures)
     )
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 

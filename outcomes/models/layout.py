@@ -159,14 +159,19 @@ def lay_out(study: StudyRows, outcome: OutcomeSpec) -> OutcomeRows:
     )
 
 
+def least_seen(spec: StudySpec) -> int:
+    """Return how many values of an outcome a visit needs: as many as a group has episodes."""
+    return max(LEAST_SEEN, spec.exposure.min_group)
+
+
 def thin_visits(rows: OutcomeRows) -> tuple[str, ...]:
-    """Return visits with too few values for a model: fewer than a group, and than ``LEAST_SEEN``.
+    """Return visits with fewer values than :func:`least_seen`.
 
     Never the declared visit of the primary outcome, and none where that, or every visit, cannot be
     fitted anyway: this is for the model to say.
     """
     spec = rows.study.dataset.spec
-    least = max(LEAST_SEEN, spec.exposure.min_group)
+    least = least_seen(spec)
     seen = dict(zip(rows.visits, (~np.isnan(rows.y)).sum(axis=0), strict=True))
     primary = spec.primary.visit if rows.outcome.id == spec.primary.outcome else ""
     thin = tuple(visit for visit, n in seen.items() if n < least and visit != primary)

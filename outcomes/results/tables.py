@@ -257,7 +257,10 @@ TABLES: Final[dict[str, Table]] = {
                 _label("outcome", "Outcome"),
                 _label("visit", "Visit label"),
                 _EXPOSURE,
-                _label("check", "'group_size', 'follow_up', 'overlap', 'balance', 'converged'"),
+                _label(
+                    "check",
+                    "'group_size', 'follow_up', 'measured', 'estimable', 'overlap', 'converged'",
+                ),
                 _measure("value", "What was found"),
                 _measure("limit", "What was asked"),
                 _flag("passed", "Whether it held"),

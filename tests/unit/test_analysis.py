@@ -372,6 +372,9 @@ def test_a_visit_with_few_values_does_not_end_the_study(data, left):
     closed = found.tables["gate"].query("outcome == 'pain' and visit == 'week_52'")
     assert len(closed) == 3
     assert not closed["passed"].any()
+    assert set(closed["check"]) == {"measured"}
+    assert closed["limit"].eq(data.spec.exposure.min_group).all()
+    assert closed["value"].isna().all()
     assert "week_52" in set(found.tables["contrasts"].query("outcome == 'medication'")["visit"])
     assert any("week_52 has too few values" in note for note in found.notes)
 
