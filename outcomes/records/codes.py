@@ -24,6 +24,14 @@ MOST_CODES: Final = 20_000
 CATALOGS: Final[dict[str, Callable[[], Iterable[str]]]] = {
     "intervention": intervention_types,
 }
+LISTED_BY: Final = {
+    "instrument": "instruments",
+    "intervention": "interventions",
+    "drug": "medications",
+}
+"""What to ask of ``outcomes catalog`` for the codes of a column."""
+MOST_LISTED: Final = 12
+HOW_TO_RECODE: Final = 'Recode them in mapping.toml, recode = { "your code" = "a known one" }.'
 ALIASES: Final[dict[str, Callable[[], Mapping[str, str]]]] = {
     "instrument": instrument_aliases,
     "intervention": intervention_aliases,
@@ -76,8 +84,8 @@ def _resolve_aliases(findings: Findings, table: str, column: str, values: list[s
     return sorted({found.get(value, value) for value in values})
 
 
-def _unknown(column: Column, values: list[str]) -> tuple[list[str], str]:
-    """Codes nobody declared, and who would have."""
+def not_known(column: Column, values: list[str]) -> tuple[list[str], str]:
+    """Return the codes that nobody declared, and who would have."""
     if column.name == "instrument":
         return [value for value in values if known_instrument(value) is None], "the catalog"
     if column.name in CATALOGS:
@@ -91,21 +99,28 @@ def _unknown(column: Column, values: list[str]) -> tuple[list[str], str]:
 
 
 def _check_known(findings: Findings, table: Table, column: Column, values: list[str]) -> None:
-    unknown, whose = _unknown(column, values)
+    unknown, whose = not_known(column, values)
     if not unknown:
         return
     closed = column.values and not column.open_values
-    listed = f"; known are {', '.join(column.values)}"
-    hint = listed if 0 < len(column.values) < 13 else " (outcomes catalog lists what is known)"
     findings.place(
         "error" if closed else "warning",
         table.name,
         "unknown_code",
         f"{ident(column.name)} IN ({literals(unknown)})",
         f"hold {len(unknown)} code{'s' * (len(unknown) > 1)} that {whose} does not know",
-        f"Recode them in a mapping{hint}.",
+        f"{HOW_TO_RECODE} {known_codes(column)}",
         column.name,
     )
+
+
+def known_codes(column: Column) -> str:
+    """Say which codes of a column are known, or how to see them; empty where any will do."""
+    if column.name in LISTED_BY:
+        return f"Known are those that 'outcomes catalog {LISTED_BY[column.name]}' lists."
+    if len(column.values) > MOST_LISTED:
+        return f"Known are those of {column.name} in docs/reference/records.md."
+    return f"Known are {', '.join(column.values)}." if column.values else ""
 
 
 def is_formula(value: str) -> bool:

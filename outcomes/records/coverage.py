@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from outcomes.core.problems import Problem, Severity
 from outcomes.records.cells import is_recoded, unknown_codes
 from outcomes.records.clock import Clock, DateCells
+from outcomes.records.codes import known_codes
 from outcomes.records.date_guesses import EXAMPLE
 from outcomes.records.feeds import SourceNames, unused_columns
 from outcomes.records.mapping import Change, is_source
@@ -88,12 +89,18 @@ def _codes(connection: Any, job: Job) -> list[Problem]:
                 "warning",
                 "unmapped_code",
                 f"hold a code of {column!r} that the mapping does not recode: it counts as missing",
-                'Add it to recode or to missing, or say other = "keep".',
+                f'Add it to recode or to missing, or say other = "keep".{_known(job, name)}',
                 name,
             )
             kept = f"{condition} AND ({job.where})" if job.where else condition
             problems += in_source(connection, job.source, kept, problem)
     return problems
+
+
+def _known(job: Job, name: str) -> str:
+    """Say which codes a column may hold, in a sentence after others."""
+    known = known_codes(TABLES[job.table.table][name]) if name else ""
+    return f" {known}" if known else ""
 
 
 def _dates(connection: Any, job: Job, clock: Clock) -> list[Problem]:

@@ -26,11 +26,12 @@ RECORD_NUMBER: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
-    """One canonical column: what the mapping should say, and why."""
+    """One canonical column: what the mapping should say, why, and what a person has to answer."""
 
     column: str
     says: Mapping[str, Any]
     reason: str
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -43,6 +44,12 @@ class TableGuess:
     wide: list[WideGuess] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     distinct: bool = False
+
+    @property
+    def n_gaps(self) -> int:
+        """How much of it a person has to fill or to answer."""
+        asked = [one.gaps for one in self.columns] + [one.gaps for one in self.wide]
+        return len(self.gaps) + sum(map(len, asked))
 
     @property
     def filled(self) -> set[str]:

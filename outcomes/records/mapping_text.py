@@ -35,7 +35,9 @@ def table_lines(source: str, guess: TableGuess) -> list[str]:
     ]
     if guess.columns:
         lines += ["", "[tables.columns]"]
-        lines += [f"{one.column} = {_said(one.says)}    # {one.reason}" for one in guess.columns]
+    for one in guess.columns:
+        lines += [f"# GAP: {gap}" for gap in one.gaps]
+        lines.append(f"{one.column} = {_said(one.says)}    # {one.reason}")
     for wide in guess.wide:
         lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
         lines += [f"# GAP: {gap}" for gap in wide.gaps]

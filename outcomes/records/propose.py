@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from outcomes.records.code_guesses import look_at_codes
 from outcomes.records.date_guesses import guess_forms
 from outcomes.records.feeds import canonical_feeds, missing_columns, missing_tables
 from outcomes.records.guesses import (
@@ -22,7 +23,6 @@ from outcomes.records.guesses import (
     Guess,
     TableGuess,
     best_table,
-    guess_codes,
     guess_columns,
     guess_date,
     guess_table,
@@ -32,15 +32,10 @@ from outcomes.records.mapping_text import date_lines, quoted, table_lines
 from outcomes.records.names import normalised
 from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
-from outcomes.records.rules import known_instrument
 from outcomes.records.schema import IDENTIFIERS, TABLES
 from outcomes.records.session_numbers import count_anew, only_counts
 from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
-from outcomes.records.sql import ident
 from outcomes.records.wide_guesses import WideGuess, guess_instruments, guess_wide
-
-MISSING_CODES: Final = (9, 99, 999, -9, -99, -999)
-MOST_CODES: Final = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +128,7 @@ class _Draft:
         for source, tables in parts:
             for table in tables:
                 lines += table_lines(source.origin.name, table)
-                self._gaps += len(table.gaps) + sum(len(wide.gaps) for wide in table.wide)
+                self._gaps += table.n_gaps
         if not fed:
             lines.insert(3, "tables = []")
         return Proposal(text="\n".join(lines) + "\n", n_gaps=self._gaps, n_files=len(parts))
@@ -212,8 +207,7 @@ class _Draft:
             if any("{" in str(one.says.get("pattern")) for one in guess.wide):
                 guess.columns = [one for one in guess.columns if one.column == "episode_id"]
         guess.columns = [self._with_case(source, one) for one in guess.columns]
-        guess.columns = [self._with_codes(source, one) for one in guess.columns]
-        guess.wide = [self._with_missing(source, one) for one in guess.wide]
+        look_at_codes(self._connection, source, guess)
         required = [column.name for column in table.columns if column.required]
         guess.gaps = [column for column in required if column not in guess.filled]
         return guess
@@ -225,45 +219,6 @@ class _Draft:
             return guess
         reason = f"{guess.reason}; its numbers repeat, so with the case"
         return replace(guess, says={"from": [case, guess.says["from"]]}, reason=reason)
-
-    def _with_codes(self, source: Loaded, guess: Guess) -> Guess:
-        column = guess.says.get("from")
-        if not isinstance(column, str):
-            return guess
-        recode = guess_codes(guess.column, self._codes(source, column))
-        if not recode:
-            return guess
-        says = {**guess.says, "recode": recode, "other": "keep"}
-        return Guess(column=guess.column, says=says, reason=f"{guess.reason}; known other words")
-
-    def _codes(self, source: Loaded, column: str) -> list[str]:
-        rows = self._connection.execute(
-            f"SELECT DISTINCT CAST({ident(column)} AS VARCHAR) FROM {source.relation} "
-            f"WHERE {ident(column)} IS NOT NULL ORDER BY 1 LIMIT {MOST_CODES + 1}"
-        ).fetchall()
-        return [value for (value,) in rows] if len(rows) <= MOST_CODES else []
-
-    def _with_missing(self, source: Loaded, guess: WideGuess) -> WideGuess:
-        """Add codes such as 99 that lie outside the instrument's range and are there."""
-        found: set[int] = set()
-        for column, name in guess.instruments.items():
-            known = known_instrument(name)
-            if known is None or known.score_min is None or known.score_max is None:
-                continue
-            outside = [c for c in MISSING_CODES if not known.score_min <= c <= known.score_max]
-            found |= {code for code in outside if self._holds(source, column, code)}
-        if not found:
-            return guess
-        says = {**guess.says, "missing": sorted(found)}
-        reason = f"{guess.reason}; codes outside the range read as missing"
-        return replace(guess, says=says, reason=reason)
-
-    def _holds(self, source: Loaded, column: str, code: int) -> bool:
-        (count,) = self._connection.execute(
-            f"SELECT count(*) FROM {source.relation} "
-            f"WHERE TRY_CAST(CAST({ident(column)} AS VARCHAR) AS DOUBLE) = {code}"
-        ).fetchone()
-        return bool(count)
 
     # -- how it is written ----------------------------------------------------------------------
 

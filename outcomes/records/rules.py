@@ -25,6 +25,11 @@ KIND_WORDS: Final = {
     "boolean": "yes or no",
     "month": "months (YYYY-MM)",
 }
+TYPE_REMEDY: Final = "Correct the cells, or name the code for missing in the mapping."
+TYPE_REMEDIES: Final = {
+    "boolean": "Yes, no, true, false, 1 and 0 are understood: correct the cells, or recode yours in"
+    ' mapping.toml, recode = { "ja" = true, "nein" = false }.'
+}
 
 
 def known_instrument(name: str) -> Instrument | None:
@@ -88,7 +93,7 @@ def _type(table: Table, column: Column) -> Iterator[Rule]:
             column=column.name,
             condition=_flagged(table.names.index(column.name)),
             message=f"are not {KIND_WORDS[column.kind]}",
-            remedy="Correct the cells, or name the code for missing in the mapping.",
+            remedy=TYPE_REMEDIES.get(column.kind, TYPE_REMEDY),
             reach=_any_flagged(table.names.index(column.name)),
         )
 
