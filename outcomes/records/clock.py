@@ -13,7 +13,7 @@ from typing import Any
 
 from outcomes.core.contract import Column
 from outcomes.records.cells import cell_sql
-from outcomes.records.columns import cell_text, converted, family
+from outcomes.records.columns import cell_text, converted, date_text, family, in_years
 from outcomes.records.feeds import Cell, SourceNames
 from outcomes.records.mapping import Dates, Value, is_source
 from outcomes.records.names import normalised
@@ -30,11 +30,10 @@ def date_sql(cell: Cell, formats: tuple[str, ...], words: tuple[str, ...] = ()) 
     """Read a date; NULL where it cannot be. Without a format only ISO dates are understood."""
     if family(cell.duck_type) == "date":
         return f"CAST({cell.sql} AS DATE)"
-    text = cell_text(cell.sql, words)
-    if not formats:
-        return f"CAST(TRY_CAST({text} AS TIMESTAMP) AS DATE)"
-    tried = ", ".join(f"try_strptime({text}, {literal(form)})" for form in formats)
-    return f"CAST(coalesce({tried}) AS DATE)"
+    text = date_text(cell.sql, words)
+    tried = [f"try_strptime({text}, {literal(form)})" for form in formats]
+    read = ", ".join(map(in_years, tried or [f"TRY_CAST({text} AS TIMESTAMP)"]))
+    return f"CAST(coalesce({read}) AS DATE)"
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,8 @@ class Clock:
     def cell(self, table: str, column: str, cell: Cell, words: tuple[str, ...]) -> Cell:
         """What a date becomes in a canonical column."""
         date = date_sql(cell, self._dates.format, words)
+        if column in ("birth_year", "age"):
+            date = self._birth(date)
         if column == "start_month":
             return Cell(f"strftime({date}, '%Y-%m')", "VARCHAR", cell.source)
         if column == "birth_year":
@@ -112,6 +113,13 @@ class Clock:
         unit = "year" if column == "age" else "day"
         first, then = (date, start) if column == "age" else (start, date)
         return Cell(f"date_sub('{unit}', {first}, {then})", "BIGINT", cell.source)
+
+    def _birth(self, date: str) -> str:
+        """Put a birth of which the year has two digits into the century before the start."""
+        if not any("%y" in form for form in self._dates.format):
+            return date
+        before = f"CAST({date} - INTERVAL 100 YEAR AS DATE)"
+        return f"(CASE WHEN {date} > coalesce(_first, _start) THEN {before} ELSE {date} END)"
 
 
 def _joined_id(columns: tuple[str, ...], names: SourceNames) -> str:

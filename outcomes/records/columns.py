@@ -29,6 +29,9 @@ MISSING_WORDS: Final = (
 """Texts that mean that nothing is there, whatever the column; a mapping adds its own."""
 TRUE_WORDS: Final = ("true", "t", "yes", "y", "1", "1.0")
 FALSE_WORDS: Final = ("false", "f", "no", "n", "0", "0.0")
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2199
+"""A date outside was read by the wrong form (``%Y`` reads 24 as the year 24) or means "no end"."""
 LARGEST_INTEGER: Final = 9_000_000_000_000_000
 """Beyond it a double no longer holds every integer."""
 
@@ -75,6 +78,18 @@ def cell_text(expression: str, missing: tuple[str, ...] = ()) -> str:
     text = trimmed(f"CAST({expression} AS VARCHAR)")
     words = literals([*MISSING_WORDS, *(word.lower() for word in missing)])
     return f"CASE WHEN lower({text}) IN ({words}) THEN NULL ELSE {text} END"
+
+
+def date_text(expression: str, missing: tuple[str, ...] = ()) -> str:
+    """Text of a cell that holds a date; parts of seconds and a zone are cut, its day is local."""
+    text = cell_text(expression, missing)
+    zone = literal("(:[0-9]{2})([.,][0-9]+)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$")
+    return f"regexp_replace({text}, {zone}, '\\1')"
+
+
+def in_years(date: str) -> str:
+    """A date, NULL where no record can be from that year."""
+    return f"CASE WHEN year({date}) BETWEEN {FIRST_YEAR} AND {LAST_YEAR} THEN {date} END"
 
 
 def converted(

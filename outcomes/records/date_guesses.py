@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from outcomes.core.errors import SpecError
-from outcomes.records.columns import cell_text, family
+from outcomes.records.columns import date_text, family, in_years
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import ident, literal
 
@@ -135,7 +135,7 @@ def _looked_at(connection: Any, source: Loaded, column: str) -> tuple[bool, list
     """Whether a column holds texts, and how many of them are read by every form."""
     if family(source.columns[column]) == "date":
         return False, []
-    texts = f"(SELECT DISTINCT {cell_text(ident(column))} AS text FROM {source.relation})"
+    texts = f"(SELECT DISTINCT {date_text(ident(column))} AS text FROM {source.relation})"
     # One query of the shapes first: to compile every form takes longer than to read most tables.
     shapes = connection.execute(
         "SELECT regexp_replace(regexp_replace(text, '[0-9]', '9', 'g'), '[A-SU-Za-z]', 'a', 'g') "
@@ -144,7 +144,24 @@ def _looked_at(connection: Any, source: Loaded, column: str) -> tuple[bool, list
     ).fetchall()
     likely = [form for form in _FORMS if any(_shape(form.first).fullmatch(s) for (s,) in shapes)]
     seen = [_counted(connection, texts, form) for form in likely]
-    return bool(shapes), [one for one in seen if one.any]
+    seen = [one for one in seen if one.any and not _year_first(connection, texts, one.form)]
+    return bool(shapes), seen
+
+
+def _year_first(connection: Any, texts: str, form: _Form) -> bool:
+    """Whether two digits of a year may as well stand first: the last parts differ more.
+
+    Of 24/03/31 and its like either end can be a day, but days differ more than years do.
+    """
+    if "%y" not in form.first:
+        return False
+    parts = f"regexp_extract_all(text, '[0-9]+') AS parts FROM {texts}"
+    (turned,) = connection.execute(
+        "SELECT count(DISTINCT parts[3]) > count(DISTINCT parts[1]) "
+        "AND max(CAST(parts[3] AS INTEGER)) <= 31 AND min(CAST(parts[3] AS INTEGER)) > 0 "
+        f"FROM (SELECT {parts} WHERE {_fits(form.first)} OR {_fits(form.twin)})"
+    ).fetchone()
+    return bool(turned)
 
 
 def _counted(connection: Any, texts: str, form: _Form) -> _Seen:
@@ -155,7 +172,7 @@ def _counted(connection: Any, texts: str, form: _Form) -> _Seen:
 
 def _fits(form: str) -> str:
     shape = literal(_shape(form).pattern)
-    read = f"try_strptime(text, {literal(form)}) IS NOT NULL"
+    read = f"({in_years(f'try_strptime(text, {literal(form)})')}) IS NOT NULL"
     return f"coalesce(regexp_full_match(text, {shape}) AND {read}, FALSE)"
 
 

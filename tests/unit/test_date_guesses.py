@@ -204,3 +204,66 @@ def test_a_visit_s_number_beside_scores_is_still_left_out(tmp_path: Path) -> Non
     text = "case_id,Visit No,assessment_date,measure,score\n1,1,2025-04-02,odi,30\n"
     (tmp_path / "outcomes.csv").write_text(text)
     assert 'drop = ["Visit No"]' in propose_mapping(tmp_path).text
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", ""])
+def test_two_digits_are_no_year_of_four(form: str, tmp_path: Path) -> None:
+    day = "31.03.25" if form else "25-03-31"
+    text = export(tmp_path, (day,), (day,)).text
+    lines = [line for line in text.splitlines() if "format = " not in line]
+    if form:
+        lines.insert(lines.index('start = "Start Date"'), f'format = ["{form}"]')
+    rules = [(one.rule, one.column) for one in read(tmp_path, "\n".join(lines))]
+    assert rules.count(("unreadable_date", "day")) == 2
+    assert ("unreadable_date", "Start Date") in rules
+
+
+def test_each_form_reads_its_own_years(tmp_path: Path) -> None:
+    proposal = export(tmp_path, ("31.03.2025", "01.04.25"), ("14.04.25", "15.04.2025"))
+    text = proposal.text.replace('["%d.%m.%y", "%d.%m.%Y"]', '["%d.%m.%Y", "%d.%m.%y"]')
+    assert text != proposal.text
+    read(tmp_path, text)
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert sorted(records.frame("SELECT day FROM sessions")["day"]) == [13, 15]
+
+
+def test_a_year_of_two_digits_may_stand_first(tmp_path: Path) -> None:
+    days = ("24/03/11", "24/03/12", "24/03/13", "25/04/14")
+    proposal = export(tmp_path, days, days)
+    assert format_line(proposal) == ""
+    assert "GAP: 'Start Date' in cases.csv holds dates in a form that was not" in proposal.text
+
+
+@pytest.mark.parametrize("zone", ["Z", "+02:00", " -0500", ".250+02"])
+def test_a_date_with_a_zone_is_the_day_where_it_was_written(zone: str, tmp_path: Path) -> None:
+    starts = (f"2025-03-31T00:10:00{zone}", f"2025-04-01T23:50:00{zone}")
+    proposal = export(tmp_path, starts, ("14/04/2025", "15/04/2025"))
+    assert format_line(proposal) == 'format = ["%d/%m/%Y", "%Y-%m-%dT%H:%M:%S"]'
+    read(tmp_path, proposal.text)
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert sorted(records.frame("SELECT day FROM sessions")["day"]) == [13, 15]
+
+
+def test_an_end_in_a_year_that_never_comes_is_no_end(tmp_path: Path) -> None:
+    export(tmp_path, ("2025-03-31",), ("2025-04-02",))
+    (tmp_path / "cases.csv").write_text(
+        "Case ID,Pat Id,Start Date,Area,End Date\n1,101,2025-03-31,neck,9999-12-31\n"
+        "2,102,2025-04-01,neck,2025-05-01\n"
+    )
+    problems = read(tmp_path, propose_mapping(tmp_path).text)
+    assert [(one.rule, one.count) for one in problems if one.column == "end_day"] == [
+        ("unreadable_date", 1)
+    ]
+
+
+def test_people_of_two_digits_were_born_before_they_came(tmp_path: Path) -> None:
+    export(tmp_path, ("31.03.25",), ("14.04.25",))
+    (tmp_path / "cases.csv").write_text(
+        "Case ID,Pat Id,Start Date,Area,dob\n1,101,31.03.25,neck,01.02.55\n"
+        "2,102,01.04.25,neck,01.02.15\n3,103,02.04.25,neck,01.02.82\n"
+    )
+    read(tmp_path, propose_mapping(tmp_path).text)
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert records.frame("SELECT age FROM episodes ORDER BY _row")["age"].tolist() == [70, 10, 43]
+    years = records.frame("SELECT birth_year FROM patients ORDER BY 1")["birth_year"]
+    assert years.tolist() == [1955, 1982, 2015]
