@@ -57,6 +57,8 @@ class Design:
         One where unseen.
     group : (n,) array
         Codes of the covariance groups.
+    cluster : (n,) array or None
+        Codes of what a sandwich keeps together.
     model_spec : formulaic.ModelSpec
         Of the right side: gives the design of any other rows.
     """
@@ -68,6 +70,7 @@ class Design:
     y: Array
     weights: Array | None
     group: Integers
+    cluster: Integers | None
     model_spec: Any
 
     @property
@@ -98,8 +101,6 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
     n_visits = len(rows.visits)
     by_visit = [np.flatnonzero(rows.visit == t) for t in range(n_visits)]
     z, z_names, maps = _factor(matrix, rows, by_visit)
-    group = np.zeros(rows.n_subjects, dtype=np.int64)
-    group[rows.subject] = rows.group
     weights = None
     if rows.weights is not None:
         weights = _wide(rows.weights, rows, 1.0)
@@ -110,7 +111,8 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
         maps=maps,
         y=_wide(response, rows, np.nan),
         weights=weights,
-        group=group,
+        group=_by_subject(rows.group, rows),
+        cluster=None if rows.cluster is None else _by_subject(rows.cluster, rows),
         model_spec=matrix.model_spec,
     )
 
@@ -217,6 +219,12 @@ class _Pool:
         self._values[k] = np.nan
         self.names.append(name)
         return k
+
+
+def _by_subject(codes: Integers, rows: LongRows) -> Integers:
+    out = np.zeros(rows.n_subjects, dtype=np.int64)
+    out[rows.subject] = codes
+    return out
 
 
 def _wide(values: Array, rows: LongRows, blank: float) -> Array:

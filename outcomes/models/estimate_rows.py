@@ -19,6 +19,7 @@ Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 NOT_ESTIMABLE = "not estimable: the used rows hold no information on it"
+NO_ERROR = "no standard error: a single cluster determines it"
 
 
 def estimate(inference: Inference, rows: Array) -> Linear:
@@ -82,7 +83,11 @@ def estimate_table(
         "conf_high": linear.estimate + half,
         "conf_level": level,
         **(adjusted or {}),
-        "gate": np.where(np.isnan(linear.estimate), NOT_ESTIMABLE, "open"),
+        "gate": np.select(
+            [np.isnan(linear.estimate), np.isnan(linear.std_error)],
+            [NOT_ESTIMABLE, NO_ERROR],
+            "open",
+        ),
     }
     return build_table(name, pd.DataFrame(columns))
 

@@ -5,9 +5,9 @@
 ``follow_up``
     Share of them that was seen at the visit.
 ``measured``
-    Whether enough episodes, all types together, were measured at the visit for it to be in the model
-    at all. The row is there only where they were not, and holds the least number alone: how many
-    there were is in ``completeness``.
+    Whether enough episodes, all types together, were measured at the visit for it to be in the
+    model at all. The row is there only where they were not, and holds the least number alone: how
+    many there were is in ``completeness``.
 ``estimable``
     Whether the model has a mean there at all (1 or 0).
 ``overlap``

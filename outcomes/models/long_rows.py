@@ -43,7 +43,7 @@ class Roles:
     categories : frozenset of str
         Numeric columns that the formula declares categories.
     subject, visit : str
-    group, weights : str or None
+    group, weights, cluster : str or None
     visits : tuple of str or None
         Labels in order; None takes all in the order of the column.
     """
@@ -55,6 +55,7 @@ class Roles:
     visit: str
     group: str | None = None
     weights: str | None = None
+    cluster: str | None = None
     visits: tuple[str, ...] | None = None
 
 
@@ -71,6 +72,8 @@ class LongRows:
     group : (N,) array
         Codes into ``groups``.
     weights : (N,) array or None
+    cluster : (N,) array or None
+        Codes of what a sandwich keeps together.
     n_subjects : int
     visits, groups : tuple of str
     notes : tuple of str
@@ -81,6 +84,7 @@ class LongRows:
     visit: Integers
     group: Integers
     weights: Array | None
+    cluster: Integers | None
     n_subjects: int
     visits: tuple[str, ...]
     groups: tuple[str, ...]
@@ -103,11 +107,14 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     columns = {name: _column(table[name], name, roles) for name in _names(roles)}
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
+    cluster = pd.factorize(table[roles.cluster].to_numpy())[0] if roles.cluster else None
     missing = {name: _missing(values) for name, values in columns.items()}
     if group is not None and roles.group:
         missing[roles.group] = _missing(group)
     if weights is not None and roles.weights:
         missing[roles.weights] = np.isnan(weights)
+    if cluster is not None and roles.cluster:
+        missing[roles.cluster] = cluster < 0
     used, notes = _used(asked, missing, roles)
     subject, subjects = pd.factorize(table[roles.subject].to_numpy()[used])
     _check_subjects(len(subjects), int(used.sum()))
@@ -124,6 +131,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         visit=visit.codes[used].astype(np.int64),
         group=group_codes,
         weights=None if weights is None else weights[used],
+        cluster=None if cluster is None else _clusters(cluster[used], subject, roles),
         n_subjects=len(subjects),
         visits=tuple(visit.categories),
         groups=groups,
@@ -138,7 +146,7 @@ def _as_pandas(data: Any, roles: Roles) -> pd.DataFrame:
     present = data.column_names if hasattr(data, "column_names") else getattr(data, "columns", None)
     if present is None or not (isinstance(data, pd.DataFrame) or hasattr(data, "to_pandas")):
         raise UsageError("The data must be a pandas, polars or Arrow table.")
-    extra = [name for name in (roles.group, roles.weights) if name]
+    extra = [name for name in (roles.group, roles.weights, roles.cluster) if name]
     needed = list(dict.fromkeys([roles.subject, roles.visit, *_names(roles), *extra]))
     absent = [name for name in needed if name not in list(present)]
     if absent:
@@ -274,15 +282,21 @@ def _groups(
         return np.zeros(len(subject), dtype=np.int64), ("",)
     kept = used_levels(group, used)
     codes = kept.codes.astype(np.int64)
+    _check_constant(codes, subject, f"Column '{roles.group}'", "a covariance group is one level")
+    return codes, tuple(kept.categories)
+
+
+def _clusters(codes: npt.NDArray[np.intp], subject: Integers, roles: Roles) -> Integers:
+    _check_constant(codes, subject, f"Column '{roles.cluster}'", "a cluster is one value")
+    return codes.astype(np.int64)
+
+
+def _check_constant(codes: npt.NDArray[Any], subject: Integers, what: str, rule: str) -> None:
     first = np.zeros(subject.max() + 1, dtype=np.int64)
     first[subject] = codes
     changing = np.unique(subject[first[subject] != codes]).size
     if changing:
-        raise UsageError(
-            f"Column '{roles.group}' changes within {changing:,} subjects; a covariance group is "
-            "one level a subject."
-        )
-    return codes, tuple(kept.categories)
+        raise UsageError(f"{what} changes within {changing:,} subjects; {rule} a subject.")
 
 
 def _check_weights(weights: Array, roles: Roles) -> None:

@@ -11,12 +11,8 @@ is asked of it are linear functions of beta (:mod:`outcomes.models.reference_gri
 Weights
 -------
 *Precision* weights divide the residual covariance. *Probability* weights make a pseudo-likelihood
-whose model-based standard errors are wrong: they need one of the sandwich kinds of inference.
-
-What is not done
-----------------
-The sandwich covariances (``CR0 CR2 CR3``), and with them ``cluster`` and probability weights, are
-accepted by name and refused with the reason.
+whose model-based standard errors are wrong: they need one of the sandwich kinds of inference
+(:mod:`outcomes.stats.sandwich`), a second pass over the rows.
 
 References
 ----------
@@ -27,18 +23,22 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from outcomes.core.errors import EstimationError
 from outcomes.models.design import Design, build_design
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
-from outcomes.models.mmrm_request import InferenceKind, Method, MmrmSpec, WeightKind
+from outcomes.models.mmrm_request import Method, MmrmSpec, WeightKind
 from outcomes.models.mmrm_result import MmrmFit, MmrmResult
 from outcomes.models.reference_grid import ReferenceGrid
-from outcomes.stats.inference import prepare_inference
+from outcomes.stats.inference import DfMethod, Inference, prepare_inference
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.reml import RemlFit, fit_reml
+from outcomes.stats.sandwich import Subjects
+
+FEW_CLUSTERS: Final = 40
+"""Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
 
 __all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "fit_mmrm"]
 
@@ -52,7 +52,7 @@ def fit_mmrm(
     visits: Sequence[Any] | None = None,
     covariance: str | Sequence[str] = "us",
     method: Method = "reml",
-    inference: InferenceKind = "kenward-roger",
+    inference: DfMethod = "kenward-roger",
     group: str | None = None,
     weights: str | None = None,
     weight_kind: WeightKind = "precision",
@@ -76,13 +76,17 @@ def fit_mmrm(
         the notes say why the ones before could not.
     method : {'reml', 'ml'}
     inference : str
-        'kenward-roger' (the linear form), 'satterthwaite', 'between-within' or 'residual'.
+        'kenward-roger' (the linear form), 'satterthwaite', 'between-within', 'residual'; or an
+        empirical (sandwich) covariance with degrees of freedom of its own, 'CR0', 'CR2' or 'CR3'.
     group : str, optional
         Column with a covariance matrix of its own a level; constant within a subject.
     weights : str, optional
-        Column of precision weights.
-    weight_kind, cluster
-        For sandwich inference; see the module.
+        Column of positive weights.
+    weight_kind : {'precision', 'probability'}
+        What they mean; probability weights are one a subject and need a sandwich.
+    cluster : str, optional
+        For a sandwich, the column of what is kept together, such as a patient with several
+        episodes or a clinic; constant within a subject. Default: each subject by itself.
 
     Returns
     -------
@@ -117,21 +121,43 @@ def fit_mmrm(
         visit=visit,
         group=group,
         weights=weights,
+        cluster=cluster,
         visits=spec.visits,
     )
     rows = read_long(data, roles)
     design = build_design(rows, parsed)
     moments = _moments(design, rows)
     reml, fallback = _fit_first(moments, design, spec)
-    prepared = prepare_inference(reml, spec.df_method)
+    prepared = prepare_inference(reml, spec.inference, _subjects(design))
     grid = ReferenceGrid(design=design, data=rows, covariates=parsed.covariates)
     return MmrmResult(
         spec=spec,
         fit=MmrmFit(reml=reml, inference=prepared),
         grid=grid,
         response=str(parsed.response_formula[0]),
-        notes=(*rows.notes, *fallback, *_aliased(design, reml)),
+        notes=(*rows.notes, *fallback, *_aliased(design, reml), *_few_clusters(prepared)),
     )
+
+
+def _subjects(design: Design) -> Subjects:
+    return Subjects(
+        z=design.z,
+        y=design.y,
+        group=design.group,
+        weights=design.weights,
+        cluster=design.cluster,
+    )
+
+
+def _few_clusters(inference: Inference) -> list[str]:
+    """A note where a sandwich rests on few clusters."""
+    sandwich = inference.sandwich
+    if sandwich is None or sandwich.n_clusters >= FEW_CLUSTERS:
+        return []
+    return [
+        f"The sandwich rests on {sandwich.n_clusters} clusters: standard errors and degrees of "
+        f"freedom are uncertain below {FEW_CLUSTERS}, most of all by CR0."
+    ]
 
 
 def _moments(design: Design, rows: LongRows) -> Moments:
@@ -166,7 +192,7 @@ def _fit(moments: Moments, design: Design, spec: MmrmSpec, covariance: str) -> R
         covariance=covariance,
         method=spec.method,
         weight_kind=spec.weight_kind,
-        adjusted=spec.df_method == "kenward-roger",
+        adjusted=spec.inference == "kenward-roger",
     )
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
 from outcomes.core.errors import UsageError
 from outcomes.stats.covariance import STRUCTURES
-from outcomes.stats.inference import DfMethod
+from outcomes.stats.inference import METHODS, DfMethod
+from outcomes.stats.sandwich import SandwichKind
 
 Method = Literal["reml", "ml"]
 WeightKind = Literal["precision", "probability"]
-SandwichKind = Literal["CR0", "CR2", "CR3"]
-InferenceKind = DfMethod | SandwichKind
 
 SANDWICH: Final[tuple[str, ...]] = get_args(SandwichKind)
 
@@ -28,7 +27,7 @@ class MmrmSpec:
     visits: tuple[str, ...] | None = None
     covariance: tuple[str, ...] = ("us",)
     method: Method = "reml"
-    inference: InferenceKind = "kenward-roger"
+    inference: DfMethod = "kenward-roger"
     group: str | None = None
     weights: str | None = None
     weight_kind: WeightKind = "precision"
@@ -38,36 +37,27 @@ class MmrmSpec:
         """Raise where an option is not known, or options do not go together."""
         _check_known("covariance", self.covariance, STRUCTURES)
         _check_known("method", (self.method,), get_args(Method))
-        _check_known("inference", (self.inference,), (*get_args(DfMethod), *SANDWICH))
+        _check_known("inference", (self.inference,), METHODS)
         _check_known("weight_kind", (self.weight_kind,), get_args(WeightKind))
         if self.inference == "kenward-roger" and self.method == "ml":
             raise UsageError(
                 "Kenward-Roger needs method='reml'; with method='ml' choose inference="
-                "'satterthwaite', 'between-within' or 'residual'."
+                "'satterthwaite', 'between-within', 'residual' or a sandwich."
             )
         self._check_sandwich()
 
-    @property
-    def df_method(self) -> DfMethod:
-        """The kind of inference, which is none of the sandwiches by now."""
-        return cast("DfMethod", self.inference)
-
     def _check_sandwich(self) -> None:
-        model_based = f"choose from {list(get_args(DfMethod))}"
         if self.inference in SANDWICH:
-            raise UsageError(
-                f"inference='{self.inference}' needs a second pass over the rows, which this "
-                f"version does not have: {model_based}."
-            )
+            return
         if self.cluster is not None:
             raise UsageError(
-                f"cluster= serves the sandwich inferences {list(SANDWICH)}, which this version "
-                f"does not have; leave it out and {model_based}."
+                f"cluster='{self.cluster}' serves the sandwich inferences: choose inference= from "
+                f"{list(SANDWICH)}, or leave cluster out."
             )
         if self.weight_kind == "probability":
             raise UsageError(
-                "weight_kind='probability' needs sandwich standard errors, which this version does "
-                "not have. Only weight_kind='precision' can be used."
+                "weight_kind='probability' makes a pseudo-likelihood whose model-based standard "
+                f"errors are wrong: choose inference= from {list(SANDWICH)}."
             )
 
 

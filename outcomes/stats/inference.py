@@ -15,6 +15,9 @@ Methods
     columns, without the 1 where the model has no intercept [3]_.
 ``residual``
     n - p for every row.
+``CR0``, ``CR2``, ``CR3``
+    The empirical covariance with degrees of freedom of its own: :mod:`outcomes.stats.sandwich`.
+    Joint tests combine those of the eigenrows as Satterthwaite's do.
 
 A row that is not estimable gives NaN. Rows, gradients and covariances are contractions of moments:
 m rows cost m columns of a design, whatever the number of subjects.
@@ -33,7 +36,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +50,13 @@ from outcomes.stats.information import row_slopes, scaled_slopes, slope_matrices
 from outcomes.stats.kenward_roger import Scaled, adjusted_covariance, scaled_test
 from outcomes.stats.newton import entry_root
 from outcomes.stats.reml import RemlFit
+from outcomes.stats.sandwich import Sandwich, SandwichKind, Subjects, empirical
 
 Array = npt.NDArray[np.float64]
-DfMethod = Literal["kenward-roger", "satterthwaite", "between-within", "residual"]
+ModelBased = Literal["kenward-roger", "satterthwaite", "between-within", "residual"]
+DfMethod = ModelBased | SandwichKind
 
+METHODS = (*get_args(ModelBased), *get_args(SandwichKind))
 _ROWS_AT_ONCE = 64
 
 
@@ -90,6 +96,8 @@ class Inference:
         Asymptotic covariance of the entries of the covariance matrices.
     phi_used : (r, r) array
         ``beta_cov`` in the basis.
+    sandwich : Sandwich or None
+        The empirical covariance, where ``method`` is one.
     """
 
     method: DfMethod
@@ -99,11 +107,18 @@ class Inference:
     point: Point
     entry_cov: Array
     phi_used: Array
+    sandwich: Sandwich | None = None
 
     def linear(self, L: Array) -> Linear:
-        """Estimates, standard errors and degrees of freedom of the rows of ``L`` (m, p)."""
+        """Estimates, standard errors and degrees of freedom of the rows of ``L`` (m, p).
+
+        A row that one cluster alone determines has an estimate, and NaN for the rest.
+        """
         rows = self.cells.basis.rows(L)
         covariance = rows @ self.phi_used @ rows.T
+        if self.sandwich is not None:
+            lost = self.sandwich.undetermined(np.nan_to_num(rows))
+            covariance[lost], covariance[:, lost] = np.nan, np.nan
         return Linear(
             estimate=self.cells.basis.estimate(L, self.point.gamma),
             std_error=np.sqrt(np.diag(covariance)),
@@ -141,7 +156,7 @@ class Inference:
             by_column = column_degrees(self.cells)
             df = np.where(L != 0, by_column, np.inf).min(axis=1, initial=np.inf)
         else:
-            df = self._satterthwaite(np.where(missing[:, None], 0.0, rows))
+            df = self._row_degrees(np.where(missing[:, None], 0.0, rows))
         return np.where(missing | ~rows.any(axis=1), np.nan, df)
 
     def _joint_degrees(self, L: Array, rows: Array) -> Scaled:
@@ -149,10 +164,17 @@ class Inference:
             turned = self.cells.basis.design @ (self.point.phi @ rows.T)
             slopes = slope_matrices(self.cells, self.point, turned)
             return scaled_test(rows @ self.point.phi @ rows.T, slopes, self.entry_cov)
-        if self.method != "satterthwaite":
+        if self.method in ("between-within", "residual"):
             return Scaled(den_df=float(np.nanmin(self._degrees(L, self.cells.basis.rows(L)))))
-        _, vectors = np.linalg.eigh(rows @ self.point.phi @ rows.T)
-        return Scaled(den_df=_fai_cornelius(self._satterthwaite(vectors.T @ rows)))
+        _, vectors = np.linalg.eigh(rows @ self.phi_used @ rows.T)
+        return Scaled(den_df=_fai_cornelius(self._row_degrees(vectors.T @ rows)))
+
+    def _row_degrees(self, rows: Array) -> Array:
+        """(m,) degrees of freedom, by Satterthwaite's approximation, of rows in the basis."""
+        if self.sandwich is None:
+            return self._satterthwaite(rows)
+        parts = np.split(rows, range(_ROWS_AT_ONCE, rows.shape[0], _ROWS_AT_ONCE))
+        return np.concatenate([self.sandwich.degrees(part) for part in parts])
 
     def _satterthwaite(self, rows: Array) -> Array:
         """(m,) degrees of freedom of rows (m, r) in the basis."""
@@ -167,24 +189,33 @@ class Inference:
             return np.asarray(2 * variance**2 / spread)
 
 
-def prepare_inference(fit: RemlFit, method: DfMethod = "kenward-roger") -> Inference:
+def prepare_inference(
+    fit: RemlFit, method: DfMethod = "kenward-roger", subjects: Subjects | None = None
+) -> Inference:
     """Make ready what standard errors and degrees of freedom of ``fit`` need.
 
     Parameters
     ----------
     fit : RemlFit
-    method : {'kenward-roger', 'satterthwaite', 'between-within', 'residual'}
+    method : {'kenward-roger', 'satterthwaite', 'between-within', 'residual', 'CR0', 'CR2', 'CR3'}
         Kenward-Roger needs a fit by REML.
+    subjects : Subjects, optional
+        The rows of the fit, which the empirical covariances need.
     """
-    if method not in get_args(DfMethod):
-        raise UsageError(f"'{method}' is no method; choose from {list(get_args(DfMethod))}.")
+    if method not in METHODS:
+        raise UsageError(f"'{method}' is no method; choose from {list(METHODS)}.")
     if method == "kenward-roger" and fit.method != "reml":
         raise UsageError("Kenward-Roger needs a fit by REML: choose 'reml' or 'satterthwaite'.")
     cells, point = fit.cells, fit.point
     form = structure(fit.covariance, cells.n_visits)
     root = entry_root(form, fit.theta, fit.theta_cov, len(fit.sigmas))
-    phi = point.phi
-    if method == "kenward-roger" and fit.phi_adjusted is not None:
+    phi, sandwich = point.phi, None
+    if method in get_args(SandwichKind):
+        if subjects is None:
+            raise UsageError(f"'{method}' needs a second pass over the rows: give them.")
+        sandwich = empirical(fit, subjects, cast("SandwichKind", method))
+        phi = sandwich.phi
+    elif method == "kenward-roger" and fit.phi_adjusted is not None:
         phi = fit.phi_adjusted
     elif method == "kenward-roger":
         phi = adjusted_covariance(cells, point, root, scaled_slopes(cells, point))
@@ -196,6 +227,7 @@ def prepare_inference(fit: RemlFit, method: DfMethod = "kenward-roger") -> Infer
         point=point,
         entry_cov=root @ root.T,
         phi_used=phi,
+        sandwich=sandwich,
     )
 
 

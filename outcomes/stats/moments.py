@@ -34,7 +34,7 @@ from outcomes.core.errors import UsageError
 from outcomes.stats.cell_sums import Moments, empty_sums
 from outcomes.stats.layout import Layout, choose_layout
 
-__all__ = ["Layout", "Moments", "accumulate", "choose_layout"]
+__all__ = ["Layout", "Moments", "accumulate", "choose_layout", "root_weights", "wide_rows"]
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -88,7 +88,7 @@ def accumulate(
         moments.count[k] = rows.size
         moments.weight[k], moments.log_weight[k] = _weight_sums(by_visit, rows, used)
         for part in np.split(rows, range(_ROWS_AT_ONCE, rows.size, _ROWS_AT_ONCE)):
-            wide = _wide_rows(layout, z[part], y[part], used)
+            wide = wide_rows(layout, z[part], y[part], used)
             _add_products(moments.products[k], wide, by_visit, part, used, pairs)
     return moments
 
@@ -150,8 +150,16 @@ def _weight_sums(by_visit: Array | None, rows: Integers, used: Integers) -> tupl
     return float(full.mean(axis=1).sum()), float(np.log(full).sum())
 
 
-def _wide_rows(layout: Layout, z: Array, y: Array, used: Integers) -> Array:
+def root_weights(weights: Array | None, seen: npt.NDArray[np.bool_]) -> Array | None:
+    """Return the roots of the weights, (n, 1) or (n, T), as the moments take them."""
+    by_visit = _weights_by_visit(weights, seen)
+    return None if by_visit is None else np.sqrt(by_visit)
+
+
+def wide_rows(layout: Layout, z: Array, y: Array, used: Integers | None = None) -> Array:
+    """Return the stored rows (n, D); responses outside the visits ``used`` are zero."""
     q = layout.n_columns
+    used = np.arange(layout.n_visits) if used is None else used
     wide = np.zeros((z.shape[0], layout.wide))
     wide[:, 0] = 1.0
     np.subtract(z, layout.shift[:q], out=wide[:, 1 : q + 1])

@@ -9,6 +9,7 @@ from outcomes.core.errors import NotEstimable
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.moments import accumulate, choose_layout
 from outcomes.stats.reml import fit_reml
+from outcomes.stats.sandwich import Subjects
 from tests.parity.mmrm_cases import FOLDER, WideCase, read_case, read_rows
 
 INDEX = json.loads((FOLDER / "index.json").read_text())
@@ -20,6 +21,9 @@ METHODS = {
     "kenward_roger_linear": "kenward-roger",
     "between_within": "between-within",
     "residual": "residual",
+    "sandwich_cr0": "CR0",
+    "sandwich_cr2": "CR2",
+    "sandwich_cr3": "CR3",
 }
 PARTS = (
     "ls_means_equal",
@@ -43,8 +47,9 @@ def fit_case(case):
     )
     moments = accumulate(layout, wide.z, wide.y, group=wide.group, weights=wide.weights)
     method = "reml" if case["reml"] else "ml"
+    group = np.zeros(len(wide.y), dtype=np.int64) if wide.group is None else wide.group
     return (
-        moments,
+        Subjects(z=wide.z, y=wide.y, group=group, weights=wide.weights),
         wide.maps,
         fit_reml(moments, wide.maps, covariance=case["covariance"], method=method),
     )
@@ -60,12 +65,12 @@ def test_there_are_cases_of_every_structure():
 @pytest.mark.parametrize("name", CASES)
 def test_case(name):
     case = read_case(name)
-    _, _, fit = fit_case(case)
+    subjects, _, fit = fit_case(case)
     check_fit(case, fit)
     for key, method in METHODS.items():
         reference = case["methods"].get(key)
         if reference and (fit.method == "reml" or method != "kenward-roger"):
-            check_inference(case, reference, prepare_inference(fit, method))
+            check_inference(case, reference, prepare_inference(fit, method, subjects))
 
 
 def check_fit(case, fit):
@@ -100,7 +105,7 @@ def check_inference(case, reference, inference):
         check_rows(np.eye(len(inference.beta)), reference["coefficients"], inference)
     for part in PARTS:
         if part in reference:
-            rows = np.array(case["linear_functions"][part]["values"])
+            rows = np.array(chosen(case["linear_functions"][part], reference.get(f"{part}_rows")))
             check_rows(rows, reference[part], inference)
     joint = reference.get("joint_tests", {"effect": []})
     for i, effect in enumerate(joint["effect"]):
@@ -109,6 +114,13 @@ def check_inference(case, reference, inference):
         assert ours.statistic == pytest.approx(joint["statistic"][i], rel=1e-6)
         assert ours.den_df == pytest.approx(joint["den_df"][i], rel=1e-6)
         assert ours.num_df == joint["num_df"][i]
+
+
+def chosen(functions, names):
+    """Coefficient rows, of some of the functions where the reference has only those."""
+    if names is None:
+        return functions["values"]
+    return [functions["values"][functions["rows"].index(name)] for name in names]
 
 
 def check_rows(rows, reference, inference):
@@ -156,3 +168,17 @@ def test_two_visits_never_seen_together_are_refused_by_name():
     moments = accumulate(layout, wide.z, wide.y)
     with pytest.raises(NotEstimable, match="'w06' and 'w52'"):
         fit_reml(moments, wide.maps)
+
+
+CLOSED = json.loads((FOLDER / "numbers" / "sandwich_df_closed_form.json").read_text())
+
+
+@pytest.mark.parametrize("name", [name for name in CLOSED if name in CASES])
+def test_every_difference_of_a_sandwich(name):
+    case = read_case(name)
+    subjects, _, fit = fit_case(case)
+    rows = np.array(case["linear_functions"]["differences"]["values"])
+    assert CLOSED[name]["rows"] == case["linear_functions"]["differences"]["rows"]
+    for kind in ("CR0", "CR2", "CR3"):
+        reference = CLOSED[name][f"sandwich_{kind.lower()}"]
+        check_rows(rows, reference, prepare_inference(fit, kind, subjects))

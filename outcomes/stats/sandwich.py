@@ -1,0 +1,275 @@
+r"""Empirical covariance of the coefficients by subjects, or by clusters of them.
+
+Method
+------
+Let :math:`\tilde X_i = L_i^{-1} X_i F` and :math:`\tilde e_i = L_i^{-1} r_i` with
+:math:`V_i = L_i L_i'` and :math:`\Phi = F F'`, stacked over the subjects of cluster i. With
+:math:`H_i = \tilde X_i \tilde X_i'` and the adjustment
+
+.. math:: A_i = (I - H_i)^{-q}, \qquad q = 0,\ \tfrac12,\ 1
+
+for CR0, CR2 and CR3, the scores are :math:`s_i = \tilde X_i' A_i \tilde e_i`, and the covariance is
+:math:`F (\sum_i s_i s_i') F'` without a further factor [1]_ [2]_. CR2 is unbiased where the working
+model holds, CR3 is close to the jackknife over clusters.
+
+A row c of coefficients has Satterthwaite's degrees of freedom, the working model taken as true
+[2]_, in closed form: with :math:`c_F = F' c'`, :math:`a_i = A_i \tilde X_i c_F`,
+:math:`z_i = \tilde X_i' a_i`, :math:`\sigma_i = |a_i|^2` and :math:`\tau_i = |z_i|^2`,
+
+.. math:: \nu = \frac{\bigl[\sum_i (\sigma_i - \tau_i)\bigr]^2}
+          {\sum_i \bigl[(\sigma_i - \tau_i)^2 - \tau_i^2\bigr] + \|\sum_i z_i z_i'\|^2},
+
+which is :math:`\operatorname{tr}(G)^2 / \operatorname{tr}(G^2)` of the clusters' matrix with
+:math:`G_{ii} = \sigma_i - \tau_i`, :math:`G_{ij} = -z_i' z_j`, at the cost of one pass.
+
+All of this depends on a cluster through :math:`\tilde X_i' \tilde X_i` and
+:math:`\tilde X_i' \tilde e_i` alone, so a cluster with more rows than coefficients is replaced by
+the triangle of its orthogonal decomposition. Where a cluster alone determines a combination of
+coefficients, an eigenvalue of :math:`H_i` is one: its residual is zero whatever the truth, so that
+combination has no empirical standard error by CR2 and CR3, and none is given.
+
+The pass over the rows costs :math:`O(n T r (q + T))` and holds a few thousand subjects at a time.
+
+References
+----------
+.. [1] Liang K-Y, Zeger SL. Longitudinal data analysis using generalized linear models. Biometrika
+   1986;73:13-22.
+.. [2] Bell RM, McCaffrey DF. Bias reduction in standard errors for linear regression with
+   multi-stage samples. Survey Methodology 2002;28:169-181.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.core.errors import UsageError
+from outcomes.stats.information import residual
+from outcomes.stats.moments import root_weights, wide_rows
+from outcomes.stats.reml import RemlFit
+
+Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+SandwichKind = Literal["CR0", "CR2", "CR3"]
+
+POWERS: Final[dict[str, float]] = {"CR0": 0.0, "CR2": 0.5, "CR3": 1.0}
+_ALONE: Final = 1e-8
+"""Distance of a leverage to one below which a cluster alone determines a combination."""
+_TOUCHED: Final = 1e-6
+_SUBJECTS_AT_ONCE: Final = 2048
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subjects:
+    """The wide rows that the moments were made of, for the second pass.
+
+    Attributes
+    ----------
+    z : (n, q) array
+    y : (n, T) array
+        NaN where unseen.
+    group : (n,) array
+        Codes of the covariance groups.
+    weights : (n,) or (n, T) array or None
+    cluster : (n,) array of int or None
+        What is kept together; None takes each subject by itself.
+    """
+
+    z: Array
+    y: Array
+    group: Integers
+    weights: Array | None = None
+    cluster: Integers | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sandwich:
+    """The empirical covariance of a fit, and what its degrees of freedom need.
+
+    Attributes
+    ----------
+    kind : {'CR0', 'CR2', 'CR3'}
+    fit : RemlFit
+    subjects : Subjects
+        Those with a seen visit.
+    """
+
+    kind: SandwichKind
+    fit: RemlFit
+    subjects: Subjects
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters with a seen visit."""
+        return int(sum(len(members) for members in self._members))
+
+    @property
+    def phi(self) -> Array:
+        """(r, r): the empirical covariance in the basis."""
+        scores, _ = self._pass
+        return np.asarray(self._factor @ scores @ self._factor.T)
+
+    def undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
+        """(m,): rows (m, r) in the basis to which a cluster contributes with leverage one."""
+        _, alone = self._pass
+        if not alone.size:
+            return np.zeros(len(rows), dtype=np.bool_)
+        turned = rows @ self._factor
+        touched = np.abs(turned @ alone.T).max(axis=1)
+        return np.asarray(touched > _TOUCHED * np.linalg.norm(turned, axis=1))
+
+    def degrees(self, rows: Array) -> Array:
+        """(m,): degrees of freedom of rows (m, r) in the basis; NaN for a row of zeros."""
+        turned = (rows @ self._factor).T
+        rank, m = turned.shape
+        trace, square, spread = np.zeros(m), np.zeros(m), np.zeros((m, rank, rank))
+        for white, _ in self._blocks():
+            adjusted, _ = _adjusted(white, POWERS[self.kind])
+            a = adjusted @ (white @ turned)
+            z = np.swapaxes(white, 1, 2) @ a
+            sigma, tau = (a**2).sum(axis=1), (z**2).sum(axis=1)
+            trace += (sigma - tau).sum(axis=0)
+            square += ((sigma - tau) ** 2 - tau**2).sum(axis=0)
+            by_row = np.ascontiguousarray(z.transpose(2, 1, 0))
+            spread += by_row @ np.swapaxes(by_row, 1, 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(trace**2 / (square + (spread**2).sum(axis=(1, 2))))
+
+    @cached_property
+    def _pass(self) -> tuple[Array, Array]:
+        """Sum of the scores' products, and the (k, r) unit directions of leverage one."""
+        rank = self._factor.shape[0]
+        total, alone = np.zeros((rank, rank)), [np.zeros((0, rank))]
+        for white, error in self._blocks():
+            adjusted, single = _adjusted(white, POWERS[self.kind])
+            scores = (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0]
+            total += scores.T @ scores
+            alone.append(single)
+        return total, np.concatenate(alone)
+
+    @cached_property
+    def _factor(self) -> Array:
+        return np.asarray(np.linalg.cholesky(self.fit.point.phi))
+
+    @cached_property
+    def _members(self) -> tuple[Integers, ...]:
+        """Places of the subjects, one array (clusters, size) for each size of a cluster."""
+        n, cluster = len(self.subjects.y), self.subjects.cluster
+        if cluster is None:
+            return (np.arange(n)[:, None],)
+        codes, counts = np.unique(cluster, return_inverse=True, return_counts=True)[1:]
+        order = np.lexsort((codes, counts[codes]))
+        sizes, clusters = np.unique(counts, return_counts=True)
+        ends = np.cumsum(sizes * clusters)[:-1]
+        parts = np.split(order, ends)
+        return tuple(part.reshape(-1, size) for part, size in zip(parts, sizes, strict=True))
+
+    def _blocks(self) -> Iterator[tuple[Array, Array]]:
+        """Whitened designs (c, m, r) and residuals (c, m) of clusters of one size."""
+        for members in self._members:
+            size = members.shape[1]
+            at_once = max(1, _SUBJECTS_AT_ONCE // size)
+            for some in np.split(members, range(at_once, len(members), at_once)):
+                block = self._cluster_rows(some)
+                yield block[:, :, :-1], block[:, :, -1]
+
+    def _cluster_rows(self, members: Integers) -> Array:
+        """(c, m, r + 1): design and residual of clusters (c, size), no longer than they need be."""
+        rank, size = self._factor.shape[0], members.shape[1]
+        done: Array | None = None
+        for some in np.split(members, range(_SUBJECTS_AT_ONCE, size, _SUBJECTS_AT_ONCE), axis=1):
+            new = self._whitened(some.reshape(-1)).reshape(len(members), -1, rank + 1)
+            done = new if done is None else np.concatenate([done, new], axis=1)
+            if size > 1 and done.shape[1] > rank + 1:
+                done = np.asarray(np.linalg.qr(done, mode="r"))
+        if done is None:
+            raise UsageError("A cluster has no subject.")
+        return done
+
+    def _whitened(self, places: Integers) -> Array:
+        """(n, T, r + 1): ``L^-1 (X F, e)`` of subjects; rows of unseen visits are zero."""
+        fit, subjects = self.fit, self.subjects
+        layout = fit.cells.moments.layout
+        wide = wide_rows(layout, subjects.z[places], np.nan_to_num(subjects.y[places]))
+        columns = np.einsum("nd,tdm->ntm", wide, self._columns, optimize=True)
+        if self._root_weights is not None:
+            columns *= self._root_weights[places][:, :, None]
+        roots, code = self._roots
+        return np.asarray(roots[code[places]] @ columns)
+
+    @cached_property
+    def _columns(self) -> Array:
+        """(T, D, r + 1): design in the whitened basis, then the residual, on the stored row."""
+        cells, point = self.fit.cells, self.fit.point
+        return np.concatenate(
+            [cells.basis.design @ self._factor, residual(cells, point)[:, :, None]], axis=2
+        )
+
+    @cached_property
+    def _root_weights(self) -> Array | None:
+        return root_weights(self.subjects.weights, ~np.isnan(self.subjects.y))
+
+    @cached_property
+    def _roots(self) -> tuple[Array, Integers]:
+        """Inverse Cholesky factors of the seen parts (K, T, T), and which one each subject has."""
+        seen = ~np.isnan(self.subjects.y)
+        n_visits = seen.shape[1]
+        pattern = seen @ (1 << np.arange(n_visits)) + (self.subjects.group << n_visits)
+        _, first, code = np.unique(pattern, return_index=True, return_inverse=True)
+        roots = np.zeros((first.size, n_visits, n_visits))
+        for k, place in enumerate(first):
+            used = np.ix_(np.flatnonzero(seen[place]), np.flatnonzero(seen[place]))
+            sigma = self.fit.sigmas[self.subjects.group[place]][used]
+            roots[k][used] = np.linalg.inv(np.linalg.cholesky(sigma))
+        return roots, code.astype(np.int64)
+
+
+def empirical(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwich:
+    """Make ready the empirical covariance of a fit.
+
+    Parameters
+    ----------
+    fit : RemlFit
+    subjects : Subjects
+        The rows that the moments of the fit were made of.
+    kind : {'CR0', 'CR2', 'CR3'}
+
+    Raises
+    ------
+    UsageError
+        Where the rows are not those of the fit.
+    """
+    if kind not in get_args(SandwichKind):
+        raise UsageError(f"'{kind}' is no sandwich; choose from {list(get_args(SandwichKind))}.")
+    seen = ~np.isnan(subjects.y)
+    kept = seen.any(axis=1)
+    if (int(kept.sum()), int(seen.sum())) != (fit.n_subjects, fit.n_observations):
+        raise UsageError("The rows for the sandwich are not those that the model was fitted to.")
+    if not kept.all():
+        subjects = Subjects(
+            z=subjects.z[kept],
+            y=subjects.y[kept],
+            group=subjects.group[kept],
+            weights=None if subjects.weights is None else subjects.weights[kept],
+            cluster=None if subjects.cluster is None else subjects.cluster[kept],
+        )
+    return Sandwich(kind=kind, fit=fit, subjects=subjects)
+
+
+def _adjusted(white: Array, power: float) -> tuple[Array, Array]:
+    """``(I - H)^-power`` (c, m, m), and the unit directions (k, r) in which H is one."""
+    n_clusters, m, rank = white.shape
+    if power == 0.0:
+        return np.broadcast_to(np.eye(m), (n_clusters, m, m)), np.zeros((0, rank))
+    leverage, vectors = np.linalg.eigh(white @ np.swapaxes(white, 1, 2))
+    alone = leverage > 1.0 - _ALONE
+    factor = np.where(alone, 0.0, np.where(alone, 1.0, 1.0 - leverage) ** -power)
+    adjusted = (vectors * factor[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+    clusters, places = np.nonzero(alone)
+    single = np.einsum("km,kmr->kr", vectors[clusters, :, places], white[clusters])
+    return adjusted, single

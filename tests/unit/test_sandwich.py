@@ -1,0 +1,164 @@
+"""The empirical covariance against its definition with dense matrices, and where it must refuse."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as t_distribution
+
+from outcomes import fit_mmrm
+from outcomes.core.errors import UsageError
+from outcomes.stats.inference import prepare_inference
+from outcomes.stats.reml import fit_reml
+from outcomes.stats.sandwich import Subjects, empirical
+from tests.unit.mmrm_rows import by_visit_maps, moments_of, trial
+from tests.unit.test_fit_mmrm import trial as long_trial
+
+KINDS = {"CR0": 0.0, "CR2": -0.5, "CR3": -1.0}
+
+
+def fitted(seed=1, n=60, cluster=None, weights=None, groups=1, weight_kind="precision"):
+    z, y, group = trial(seed, n=n, groups=groups)
+    moments = moments_of(z, y, group=group, weights=weights, groups=groups)
+    maps = by_visit_maps(3)
+    fit = fit_reml(moments, maps, weight_kind=weight_kind)
+    return fit, maps, Subjects(z=z, y=y, group=group, weights=weights, cluster=cluster)
+
+
+def power(matrix, q):
+    values, vectors = np.linalg.eigh(matrix)
+    return vectors * values**q @ vectors.T
+
+
+def dense(fit, maps, subjects, q, rows):
+    """Covariance of beta and degrees of freedom of rows, from whole matrices."""
+    clusters = subjects.cluster if subjects.cluster is not None else np.arange(len(subjects.y))
+    weights = np.ones(len(subjects.y)) if subjects.weights is None else subjects.weights
+    white, errors, owner = [], [], []
+    for i, y in enumerate(subjects.y):
+        seen = np.flatnonzero(~np.isnan(y))
+        if not seen.size:
+            continue
+        design = maps[seen] @ subjects.z[i]
+        sigma = fit.sigmas[subjects.group[i]][np.ix_(seen, seen)] / weights[i]
+        root = np.linalg.inv(np.linalg.cholesky(sigma))
+        white.append(root @ design)
+        errors.append(root @ (y[seen] - design @ fit.beta))
+        owner += [clusters[i]] * seen.size
+    X, e, owner = np.vstack(white), np.concatenate(errors), np.array(owner)
+    phi = np.linalg.inv(X.T @ X)
+    hat = X @ phi @ X.T
+    meat, left = np.zeros_like(phi), []
+    for one in np.unique(owner):
+        at = np.flatnonzero(owner == one)
+        adjust = power(np.eye(at.size) - hat[np.ix_(at, at)], q)
+        score = X[at].T @ adjust @ e[at]
+        meat += np.outer(score, score)
+        column = np.zeros((len(rows), len(X)))
+        column[:, at] = rows @ phi @ X[at].T @ adjust
+        left.append(column)
+    degrees = []
+    for j in range(len(rows)):
+        G = np.array([part[j] for part in left])
+        inner = G @ (np.eye(len(X)) - hat) @ G.T
+        degrees.append(np.trace(inner) ** 2 / np.trace(inner @ inner))
+    return phi @ meat @ phi, np.array(degrees)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("n", "make", "groups"),
+    [
+        (60, lambda n: None, 2),  # each subject by itself
+        (60, lambda n: np.arange(n) // 2, 1),  # two episodes of a patient
+        (60, lambda n: np.sqrt(np.arange(n)).astype(int), 1),  # from one to fifteen
+        (90, lambda n: np.arange(n) % 7, 1),  # more rows in a clinic than coefficients
+    ],
+)
+def test_agrees_with_whole_matrices(kind, n, make, groups):
+    fit, maps, subjects = fitted(n=n, cluster=make(n), groups=groups)
+    rows = np.eye(fit.beta.size)[3:]
+    covariance, degrees = dense(fit, maps, subjects, KINDS[kind], rows)
+    ours = prepare_inference(fit, kind, subjects)
+    scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    np.testing.assert_allclose(ours.beta_cov / scale, covariance / scale, atol=1e-9)
+    np.testing.assert_allclose(ours.linear(rows).df, degrees, rtol=1e-8)
+    np.testing.assert_allclose(
+        ours.linear(rows).std_error, np.sqrt(np.diag(covariance))[3:], rtol=1e-9
+    )
+
+
+def test_weights_enter_as_precisions():
+    weights = np.random.default_rng(2).uniform(0.3, 3, 60)
+    fit, maps, subjects = fitted(weights=weights)
+    covariance, _ = dense(fit, maps, subjects, -0.5, np.eye(fit.beta.size))
+    ours = prepare_inference(fit, "CR2", subjects).beta_cov
+    np.testing.assert_allclose(ours, covariance, rtol=1e-8, atol=1e-12)
+
+
+def test_a_probability_weight_of_two_is_the_subject_twice_in_its_cluster():
+    data = long_trial(n=80).assign(w=lambda d: 1 + d["id"].rank(method="dense").astype(int) % 2)
+    again = data[data["w"] == 2].assign(id=lambda d: d["id"] + " again")
+    both = pd.concat([data, again], ignore_index=True).assign(person=lambda d: d["id"].str[:4])
+    formula, options = "score ~ age*week + exposure*week", {"subject": "id", "visit": "week"}
+    weighted = fit_mmrm(
+        data, formula, weights="w", weight_kind="probability", inference="CR0", **options
+    )
+    repeated = fit_mmrm(both, formula, cluster="person", inference="CR0", **options)
+    np.testing.assert_allclose(weighted.beta, repeated.beta, rtol=1e-8)
+    np.testing.assert_allclose(weighted.beta_cov, repeated.beta_cov, rtol=1e-7, atol=1e-12)
+
+
+def test_what_a_single_subject_determines_has_no_standard_error():
+    data = long_trial(n=60, missing=0.0)
+    data["exposure"] = np.where(data["id"] == "p007", "alone", data["exposure"])
+    formula = "score ~ age + week + exposure"
+    found = fit_mmrm(data, formula, subject="id", visit="week", inference="CR2").coefficients()
+    alone = found[found["term"].isin(["(Intercept)", "exposureexercise", "exposuremanual"])]
+    assert alone["gate"].str.contains("single cluster").all()  # all against the one subject
+    assert alone["std_error"].isna().all()
+    assert alone["conf_low"].isna().all()
+    rest = found[found["term"].isin(["age", "week12", "week52"])]
+    assert rest["gate"].eq("open").all()
+    assert (rest["std_error"] > 0).all()
+    plain = fit_mmrm(data, formula, subject="id", visit="week", inference="CR0").coefficients()
+    assert plain["std_error"].notna().all()
+
+
+def test_few_clusters_are_said():
+    data = long_trial(n=60).assign(clinic=lambda d: d["id"].str[-1])
+    options = {"subject": "id", "visit": "week", "cluster": "clinic", "inference": "CR2"}
+    found = fit_mmrm(data, "score ~ age + week*exposure", **options)
+    assert any("10 clusters" in note for note in found.notes)
+    assert (found.coefficients()["df"] < 10).all()
+
+
+def test_rows_of_another_fit_are_refused():
+    fit, _, subjects = fitted()
+    other = Subjects(z=subjects.z[1:], y=subjects.y[1:], group=subjects.group[1:])
+    with pytest.raises(UsageError, match="not those"):
+        empirical(fit, other, "CR2")
+    with pytest.raises(UsageError, match="second pass"):
+        prepare_inference(fit, "CR2")
+
+
+@pytest.mark.slow
+def test_clusters_that_share_a_course_are_covered():
+    """Twenty clinics treat all alike and share an effect: only the sandwich knows."""
+    rng = np.random.default_rng(5)
+    held = {"CR2": 0, "satterthwaite": 0}
+    studies, n = 200, 200
+    clinic = np.arange(n) % 20
+    z = np.column_stack([np.ones(n), clinic % 2])
+    maps, row = by_visit_maps(3, q=2), np.eye(6)[[1]]
+    for _ in range(studies):
+        shared = rng.normal(0, 0.8, (20, 1))[clinic]
+        y = shared + rng.standard_normal((n, 1)) + rng.standard_normal((n, 3))
+        y[rng.random(y.shape) < 0.1] = np.nan
+        fit = fit_reml(moments_of(z, y), maps)
+        subjects = Subjects(z=z, y=y, group=np.zeros(n, dtype=np.int64), cluster=clinic)
+        for kind in held:
+            found = prepare_inference(fit, kind, subjects).linear(row)
+            half = t_distribution.ppf(0.975, found.df[0]) * found.std_error[0]
+            held[kind] += bool(abs(found.estimate[0]) <= half)
+    assert 0.91 <= held["CR2"] / studies <= 0.985
+    assert held["satterthwaite"] / studies < 0.8
