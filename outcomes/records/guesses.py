@@ -44,6 +44,7 @@ class TableGuess:
     wide: list[WideGuess] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     distinct: bool = False
+    filter: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def n_gaps(self) -> int:

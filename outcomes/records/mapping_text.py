@@ -28,7 +28,9 @@ def table_lines(source: str, guess: TableGuess) -> list[str]:
         f"table = {quoted(guess.table.name)}",
         "take_named = false",
     ]
-    lines += ["distinct = true"] * guess.distinct
+    lines += ["distinct = true                          # rows of one are alike"] * guess.distinct
+    if guess.filter:
+        lines.append(f"filter = {quoted(guess.filter)}    # the other rows say nothing")
     lines += [
         f"# GAP: {guess.table.name}.{column} is required and no column looks like it"
         for column in guess.gaps

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from outcomes.records.code_guesses import look_at_codes
+from outcomes.records.component_guesses import guess_components, repeats
 from outcomes.records.date_guesses import guess_forms
 from outcomes.records.feeds import canonical_feeds, missing_columns, missing_tables
 from outcomes.records.guesses import (
@@ -63,9 +64,10 @@ def propose_mapping(path: str | Path) -> Proposal:
         origins, _ = find_origins(Path(path))
         loader = Loader(connection, folder)
         loaded = [one for origin in origins for one in loader.load(origin, ReadOptions())]
-        if _is_canonical(loaded):
+        draft = _Draft(connection, loaded)
+        if _is_canonical(loaded) and not draft.adds_to_names:
             return _canonical(loaded)
-        return _Draft(connection, loaded).proposal()
+        return draft.proposal()
     finally:
         connection.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -107,10 +109,22 @@ class _Draft:
         self._start = self._find_start()
         self._anew = count_anew(connection, self._loaded)
         self._gaps = 0
+        self._parts = [(source, self._tables(source)) for source in self._loaded]
+
+    @property
+    def adds_to_names(self) -> bool:
+        """Whether cells need more than that files and columns bear canonical names."""
+        guesses = [
+            guess for _, tables in self._parts for table in tables for guess in table.columns
+        ]
+        changed = any(guess.gaps or {"recode", "missing"} & set(guess.says) for guess in guesses)
+        return changed or len([one for _, tables in self._parts for one in tables]) > len(
+            self._parts
+        )
 
     def proposal(self) -> Proposal:
         """Write the mapping."""
-        parts = [(source, self._tables(source)) for source in self._loaded]
+        parts = self._parts
         fed = {table.table.name for _, tables in parts for table in tables}
         lines = [
             "# A first draft: read every line. Each guess has its reason, and what could not be",
@@ -147,11 +161,10 @@ class _Draft:
         wide = guess_wide(names)
         used = {column for one in wide for column in one.columns}
         rest = [name for name in names if name not in used]
-        table, reason = guess_table(source.origin.stem)
-        if table is None:
-            name = best_table(rest, dated=self._start is not None)
-            table, reason = TABLES[name], "its columns fit best"
-        found = [self._table(source, table.name, reason, rest, wide)]
+        found = [self._fitting(source, rest, wide)]
+        table = found[0].table
+        if table.name in ("sessions", "components"):
+            found = self._delivered(source, found[0], rest)
         if table.name == "episodes" and not self._has_named("patients"):
             found += self._people(source, rest)
         if table.name in ("patients", "episodes") and wide:
@@ -162,6 +175,41 @@ class _Draft:
             found.insert(0, self._table(source, "episodes", reason, rest, []))
             found[0].distinct = table.name == "assessments"
         return found
+
+    def _fitting(self, source: Loaded, rest: list[str], wide: list[WideGuess]) -> TableGuess:
+        """The table that a file's name speaks of, unless its columns are those of another."""
+        fits = best_table(rest, dated=self._start is not None)
+        table, reason = guess_table(source.origin.stem)
+        if table is None:
+            return self._table(source, fits, "its columns fit best", rest, wide)
+        named = self._table(source, table.name, reason, rest, wide)
+        if not named.gaps or normalised(source.origin.stem) in TABLES:
+            return named
+        reason = f"named like {table.name}, but its columns are those of {fits}"
+        other = self._table(source, fits, reason, rest, wide)
+        return named if other.gaps else other
+
+    def _delivered(self, source: Loaded, found: TableGuess, names: list[str]) -> list[TableGuess]:
+        """Sessions, and what was given in them, where one file holds both."""
+        both = self._both(source, found, names)
+        if both is None:
+            return [found]
+        sessions, given = both
+        key = next((one for one in sessions.columns if one.column == "session_id"), None)
+        sessions.distinct = key is not None and repeats(self._connection, source, key)
+        return [sessions, given]
+
+    def _both(
+        self, source: Loaded, found: TableGuess, names: list[str]
+    ) -> tuple[TableGuess, TableGuess] | None:
+        """What the file holds beside the table that it was taken for, unless another file does."""
+        if found.table.name == "components":
+            sessions = self._table(source, "sessions", "no other file holds sessions", names, [])
+            return None if sessions.gaps or self._has_named("sessions") else (sessions, found)
+        given = guess_components(self._connection, source, names)
+        if given is None or self._has_named("components"):
+            return None
+        return found, self._finished(source, given)
 
     def _has_named(self, name: str) -> bool:
         return any(guess_table(one.origin.stem)[0] is TABLES[name] for one in self._loaded)
@@ -206,9 +254,13 @@ class _Draft:
             guess.wide = wide or guess_instruments(names)
             if any("{" in str(one.says.get("pattern")) for one in guess.wide):
                 guess.columns = [one for one in guess.columns if one.column == "episode_id"]
+        return self._finished(source, guess)
+
+    def _finished(self, source: Loaded, guess: TableGuess) -> TableGuess:
+        """Add what the cells show, and what is not there."""
         guess.columns = [self._with_case(source, one) for one in guess.columns]
         look_at_codes(self._connection, source, guess)
-        required = [column.name for column in table.columns if column.required]
+        required = [column.name for column in guess.table.columns if column.required]
         guess.gaps = [column for column in required if column not in guess.filled]
         return guess
 

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from outcomes.catalog.instruments import instrument_aliases, instrument_ids
+from outcomes.catalog.interventions import intervention_types
 from outcomes.records.names import normalised
 
 BESIDE: Final = ("score", "t_score", "total_score", "total", "sum")
@@ -66,3 +67,11 @@ def instrument_meant(name: str) -> Meant | None:
             ask = "is it the score, not the sum of the answers?" if word in SUMS else ""
             return Meant(instrument=instrument_name(short), ask=ask)
     return None
+
+
+def intervention_meant(name: str) -> str:
+    """Return the intervention that a name most likely means; empty for no likely one."""
+    plain = normalised(name)
+    others = synonyms()["codes"]["intervention"].items()
+    meant = {word: code for code, words in others for word in words}
+    return meant.get(plain) or {normalised(one): one for one in intervention_types()}.get(plain, "")

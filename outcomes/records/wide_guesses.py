@@ -48,7 +48,7 @@ class WideGuess:
     Attributes
     ----------
     instruments : mapping of str to str
-        The instrument of each column.
+        The instrument of each column, or the intervention.
     gaps : tuple of str
         What a person has to answer.
     """
