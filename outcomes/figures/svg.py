@@ -62,6 +62,8 @@ def text(x: str, y: float, words: str, *, css: str = "q", anchor: str = "") -> s
     return f'<text x="{x}" y="{y:g}" class="{css}"{side}>{escape(words)}</text>'
 
 
+HATCH = "M-9 0L-3 -8M-5 0L1 -8M-1 0L5 -8M3 0L9 -8"
+"""What stands in the place of a hidden number, on the line of its text."""
 LARGE, SMALL = 5.0, 3.9
 """Radius of the markers of rows and of lines, in pixels."""
 
@@ -75,13 +77,19 @@ def marker_shapes(looks: Iterable[Look]) -> list[str]:
         for name, size in (("a", LARGE), ("b", SMALL))
     ]
     ends = {"cap": "M0 -4V4", "cut-1": "M5 -4L0 0L5 4", "cut1": "M-5 -4L0 0L-5 4"}
-    return [*shapes, *(f'<path id="{name}" class="i" d="{d}"/>' for name, d in ends.items())]
+    ends_drawn = (f'<path id="{name}" class="i" d="{d}"/>' for name, d in ends.items())
+    return [*shapes, *ends_drawn, f'<path id="hid" class="hidn" d="{HATCH}"/>']
 
 
 def marker(look: Look, x: float, y: str | float, size: float = LARGE) -> str:
     """Place the marker of a type at ``x`` percent; ``y`` in pixels or with its unit."""
     name = "a" if size > SMALL else "b"
     return f'<use href="#{name}{look.slot}" x="{x:g}%" y="{y}"/>'
+
+
+def hidden_number(x: float, y: float) -> str:
+    """Place the hatch of a hidden number at ``x`` percent, on the line ``y`` of its text."""
+    return f'<use href="#hid" x="{x:g}%" y="{y:g}"/>'
 
 
 def swatch(look: Look) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from outcomes.figures.theme import nice_ticks
 
-CLOSE = 0.14
+CLOSE = 0.1
 """Neighbours nearer than this share of the axis drop their label on a narrow screen."""
 
 

@@ -17,6 +17,7 @@ from outcomes.figures.svg import (
     band_path,
     drawn_line,
     drawn_marks,
+    hidden_number,
     line_layer,
     line_path,
     picture,
@@ -178,13 +179,17 @@ def _stops(course: Course, pair: Sequence[str]) -> str:
 def _n_rows(course: Course, pair: Sequence[str]) -> str:
     """Write how many were measured under the axis, a line a type.
 
-    A long first number steps aside for the second, which may be only days later.
+    A long first number steps aside for the second, which may be only days later; a hidden number
+    is hatched.
     """
     parts = [text("-23", HEIGHT + 35, "n", css="q sm", anchor="end")]
     for row, exposure in enumerate(pair):
         for k, value in enumerate(course.lines.get(exposure, ())):
+            if value.n is None:
+                parts.append(hidden_number(course.timeline.percent(k), HEIGHT + 35 + 15 * row))
+                continue
             tight = " tight" if course.timeline.tight(k) else ""
-            words = "–" if value.n is None else count(value.n)
+            words = count(value.n)
             css = f"n kt{course.looks[exposure].slot}{tight}"
             side = "end" if not course.timeline.joined[k] else "middle"
             x = f"{course.timeline.percent(k):g}%"

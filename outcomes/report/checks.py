@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
@@ -14,12 +15,16 @@ from outcomes.report.context import Context
 from outcomes.report.effects import forest_scale
 from outcomes.results.wording import (
     capitalised,
+    count,
     counted,
     estimate_text,
     in_sentence,
     number,
     percent,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +218,58 @@ def build_gate(context: Context) -> tuple[list[GateLine], int]:
     return lines, len(table)
 
 
+CONDITIONS: Final[Mapping[str, tuple[str, bool]]] = {
+    "group_size": ("Episodes of the type", True),
+    "follow_up": ("Share of them measured at the visit", True),
+    "measured": ("Episodes of all types measured at the visit", True),
+    "estimable": ("The model has a mean for the type at the visit", True),
+    "overlap": (
+        "Distance of the type from all in what predicts the outcome, in standard deviations",
+        False,
+    ),
+    "converged": ("The model of the outcome could be fitted", False),
+}
+"""What each check looks at, in the order shown, and whether its limit is a floor."""
+SHARES: Final = ("follow_up",)
+UNTOLD: Final = ("estimable", "converged")
+"""Checks that are met or not: their values are no measure of how near it came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionLine:
+    """One kind of condition: what it asks, how often it was met, and how near it came."""
+
+    what: str
+    met: str
+    limit: str
+    closest: str
+
+
+def build_conditions(context: Context) -> list[ConditionLine]:
+    """Return each kind of condition with how often it was met."""
+    table = context.release.table("gate")
+    order = dict.fromkeys([*CONDITIONS, *table["check"]])
+    parts = [(check, table[table["check"].eq(check)]) for check in order]
+    return [_condition(check, part) for check, part in parts if len(part)]
+
+
+def _condition(check: str, part: pd.DataFrame) -> ConditionLine:
+    words, floor = CONDITIONS.get(check, (capitalised(check.replace("_", " ")), True))
+    shown = percent if check in SHARES else _plain_number
+    limits = [as_number(value) for value in part["limit"].dropna().unique()]
+    values = [v for v in map(as_number, part["value"]) if v is not None]
+    closest = None if not values else min(values) if floor else max(values)
+    met = int(part["passed"].astype("boolean").fillna(False).sum())
+    told = check not in UNTOLD
+    side = "or more" if floor else "or less"
+    return ConditionLine(
+        what=words,
+        met=f"{count(met)} of {count(len(part))}",
+        limit=f"{shown(limits[0])} {side}" if told and len(limits) == 1 else "has to hold",
+        closest=shown(closest) if told else "–",
+    )
+
+
 def gate_words(lines: Sequence[GateLine], n_checks: int) -> str:
     """Say how the checks before showing a difference came out."""
     if not n_checks:
@@ -232,6 +289,7 @@ __all__: Sequence[str] = (
     "Checks",
     "GateLine",
     "build_checks",
+    "build_conditions",
     "build_gate",
     "check_lines",
     "gate_words",

@@ -49,12 +49,16 @@ def build_context(release: Release) -> Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell of a table: its text, whether it is hidden, and the number behind the text."""
+    """One cell of a table: its text, whether it is hidden, and the number behind the text.
+
+    ``n`` says on how many the number rests, where the table is one that shows it.
+    """
 
     text: str = "–"
     hidden: bool = False
     value: float | None = None
     css: str = ""
+    n: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

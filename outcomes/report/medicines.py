@@ -108,11 +108,10 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeBar:
-    """What became of the opioid users of one type."""
+    """What became of the opioid users of one type; no parts where all of it is hidden."""
 
     exposure: str
     parts: tuple[Part, ...]
-    reason: str
     cells: tuple[Cell, ...]
 
 
@@ -171,7 +170,7 @@ def _bar(
     )
     known = {c: s for c, s in shares.items() if s is not None}
     if not known:
-        return ChangeBar(exposure=exposure, parts=(), reason=hidden, cells=cells)
+        return ChangeBar(exposure=exposure, parts=(), cells=cells)
     missing = [CHANGES[c] for c in codes if c not in known]
     total = max(1.0, sum(known.values())) if missing else sum(known.values())
     parts = [
@@ -184,4 +183,4 @@ def _bar(
         parts.append(
             Part(width=round(100 * rest / total, 1), label=label, css="hat", words=listed(missing))
         )
-    return ChangeBar(exposure=exposure, parts=tuple(parts), reason="", cells=cells)
+    return ChangeBar(exposure=exposure, parts=tuple(parts), cells=cells)

@@ -260,8 +260,9 @@ class Narrative:
         if not said:
             return self._flat_title(about, shown, reference, visit)
         if len(shown) == 1:
-            return f"{s.name(shown[0].exposure)} {self.verb} {went(shown[0])} {than}"
-        return capitalised(f"{said} {than}")
+            one = f"{s.name(shown[0].exposure)} {self.verb} {went(shown[0])} {than}"
+            return f"{one}{unsure(shown)}"
+        return capitalised(f"{said} {than}{unsure(shown)}")
 
     def _flat_title(
         self, about: Outcome, shown: Sequence[Contrast], reference: str, visit: str

@@ -27,7 +27,13 @@ from outcomes.figures.responder import SHARES
 from outcomes.figures.svg import backdrop, bar_shapes, bars, definitions, marker_shapes
 from outcomes.report.answer import build_cards
 from outcomes.report.care import build_codelivery, build_components, build_dose
-from outcomes.report.checks import build_checks, build_gate, comparison_words, gate_words
+from outcomes.report.checks import (
+    build_checks,
+    build_conditions,
+    build_gate,
+    comparison_words,
+    gate_words,
+)
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
 from outcomes.report.leads import (
@@ -185,6 +191,7 @@ def _parts(context: Context, audience: Audience) -> dict[str, Any]:
         "described": build_described(context, all_visits=audience == "methods"),
         "checks": build_checks(context),
         "gate": gate,
+        "conditions": build_conditions(context),
         "gate_words": gate_words(gate, n_checks),
         "problems": context.release.table("problems").to_dict("records"),
         "with_codes": with_codes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -18,6 +18,7 @@ from outcomes.figures.svg import (
 from outcomes.figures.theme import nice_ticks
 from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
+from outcomes.report.harm_words import HarmWords, harm_words
 from outcomes.report.study import unit_words
 from outcomes.results.wording import capitalised, count, interval, number, percent
 
@@ -42,6 +43,7 @@ class HarmCell:
     rate: str
     interval: str
     picture: Markup
+    hidden: bool
     reason: str
 
 
@@ -93,11 +95,17 @@ class HarmTable:
 
 @dataclass(frozen=True, kw_only=True)
 class Harms:
-    """Panels of the commonest events, the table of all, and a sentence on serious events."""
+    """Panels of the commonest events, the table of all, and in words what differs."""
 
     panels: tuple[HarmPanel, ...]
     tables: tuple[HarmTable, ...]
+    words: HarmWords
     serious: str
+
+    @property
+    def any_hidden(self) -> bool:
+        """Whether a panel has a hidden cell."""
+        return any(cell.hidden for panel in self.panels for _, cell in panel.cells)
 
 
 def build_harms(context: Context) -> Harms | None:
@@ -115,7 +123,8 @@ def build_harms(context: Context) -> Harms | None:
         _harm_table(context, str(unit), part)
         for unit, part in table.groupby("rate_unit", sort=False)
     )
-    return Harms(panels=panels, tables=tables, serious=_serious(anywhere))
+    words = harm_words(context.study, anywhere)
+    return Harms(panels=panels, tables=tables, words=words, serious=_serious(anywhere))
 
 
 def _harm_table(context: Context, unit: str, table: pd.DataFrame) -> HarmTable:
@@ -193,14 +202,17 @@ def _harm_cell(
     at = None if share is None else Estimate(estimate=share, low=share, high=share)
     behind = "" if row is None else f"harm-{row['event']}"
     rate, limits = ("", "") if row is None else _rate(row)
-    reason = "" if share is not None or rate else _why_not(context, row)
+    empty = share is None and not rate
+    hidden = empty and row is not None and bool(row.get("suppressed"))
+    why_not = "not counted" if row is None else "nothing to count against"
     return HarmCell(
         share="" if share is None else percent(share),
         counts=counts,
         rate=rate,
         interval=limits,
         picture=Markup(row_picture(look, at, scale, behind=behind, caps=False)),
-        reason=reason,
+        hidden=hidden,
+        reason=why_not if empty and not hidden else "",
     )
 
 
@@ -208,12 +220,6 @@ def _rate(row: dict[Any, Any]) -> tuple[str, str]:
     """Return a rate and its interval, both empty where they are not released."""
     rate, low, high = (as_number(row[n]) for n in ("rate", "conf_low", "conf_high"))
     return ("", "") if None in (rate, low, high) else (number(rate), interval(low, high))
-
-
-def _why_not(context: Context, row: dict[Any, Any] | None) -> str:
-    if row is None:
-        return "not counted"
-    return context.study.hidden_text if row.get("suppressed") else "nothing to count against"
 
 
 def _serious(table: pd.DataFrame) -> str:
@@ -295,7 +301,10 @@ def _what(visit: str, statistic: str, unit: str) -> str:
 
 
 def _described_cell(row: dict[Any, Any] | None) -> Cell:
-    return Cell() if row is None else value_cell(row)
+    if row is None:
+        return Cell()
+    n = as_number(row.get("n_episodes"))
+    return replace(value_cell(row), n="" if n is None else count(n))
 
 
 def _visit_name(context: Context, visit: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -62,6 +63,16 @@ def test_a_line_stops_where_a_mean_is_not_shown() -> None:
     assert not points[2].joined
     picture = panel_picture(_course(), "manual_therapy", "usual_care", "pain")
     assert "not shown" in picture
+
+
+def test_a_hidden_number_of_people_is_hatched() -> None:
+    start, first, *rest = _course().lines["exercise"]
+    lines = {**_course().lines, "exercise": [start, replace(first, n=None), *rest]}
+    course = replace(_course(), lines=lines)
+    picture = panel_picture(course, "exercise", "usual_care", "pain")
+    assert picture.count('href="#hid"') == 1
+    assert picture.count(">100<") == 7
+    assert "–" not in picture
 
 
 def test_the_range_holds_every_interval() -> None:

@@ -33,7 +33,7 @@ def _page(name: str) -> str:
 class Reader(HTMLParser):
     """Collect the words, the ids, the references and the elements left open."""
 
-    VOID = frozenset({"meta", "br", "input", "wbr", "img", "link"})
+    VOID = frozenset({"meta", "br", "col", "input", "wbr", "img", "link"})
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)

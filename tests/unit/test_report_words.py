@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from outcomes.report.answer import build_cards
 from outcomes.report.care import MOST, build_codelivery, build_components, build_dose
-from outcomes.report.checks import build_checks, build_gate, gate_words
+from outcomes.report.checks import build_checks, build_conditions, build_gate, gate_words
 from outcomes.report.context import Context, build_context
 from outcomes.report.effects import build_effect
+from outcomes.report.harm_words import HarmWords
 from outcomes.report.leads import (
     absent_outcomes,
     analysis_notes,
@@ -94,7 +95,7 @@ def test_a_slight_difference_is_called_slight_wherever_it_is_said() -> None:
     assert "and slightly less disability than" in slight.narrative.dek()[1]
     assert slight.narrative.title("mobility", "usual_care", "week_12") == (
         "Three of five types went with less and one with slightly less disability than usual care"
-        " at week 12"
+        " at week 12 (two tentatively)"
     )
     assert "three with less and one with slightly less disability" in slight.narrative.headline()
 
@@ -405,7 +406,8 @@ def test_harms_stand_with_every_type_and_serious_events_are_said(context: Contex
     listed = [row.label for table in found.tables for row in table.rows if not row.sub]
     assert "Serious adverse event" in listed
     assert all(len(row.cells) == 7 for table in found.tables for row in table.rows)
-    assert found.panels[0].by_type["usual_care"].reason == "hidden for privacy"
+    assert found.panels[0].by_type["usual_care"].hidden
+    assert found.any_hidden
 
 
 def test_harms_say_the_share_of_episodes_before_the_rate(context: Context) -> None:
@@ -429,6 +431,64 @@ def _with_harms(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Harms:
     found = build_harms(build_context(Release(release.study, tables)))
     assert found is not None
     return found
+
+
+def _rates(**intervals: tuple[float, float, float]) -> HarmWords:
+    """Return the words on one event whose rates are given by type; the others are hidden."""
+
+    def rewritten(table: pd.DataFrame) -> pd.DataFrame:
+        flare = table[table["event"].eq("flare")].copy()
+        for column in ("rate", "conf_low", "conf_high"):
+            flare[column] = float("nan")
+        flare["suppressed"] = ~flare["exposure"].isin(list(intervals))
+        for exposure, values in intervals.items():
+            row = flare["exposure"].eq(exposure)
+            flare.loc[row, ["rate", "conf_low", "conf_high"]] = values
+        return flare
+
+    return _with_harms(rewritten).words
+
+
+def test_harms_that_stand_apart_are_said_with_both_intervals() -> None:
+    found = _rates(
+        exercise=(4.0, 3.0, 5.3), education_posture=(2.4, 1.3, 3.9), usual_care=(1.9, 1.1, 3.1)
+    )
+    assert found.finding == (
+        "The rate that differs most from usual care is that of flare: higher with exercise."
+    )
+    assert found.lines[0] == (
+        "Flare",
+        "More often than with usual care, 1.9 (1.1 to 3.1) per 1,000 sessions: exercise, "
+        "4.0 (3.0 to 5.3).",
+    )
+    assert found.lines[1][0] == "Too few to tell"
+    assert found.lines[1][1].startswith(
+        "Flare, with manual therapy, manual therapy + exercise and TENS and other modalities."
+    )
+    assert "Two pairs were looked at; about one would stand apart by chance alone." in found.caveat
+    assert "nothing about cause" in found.caveat
+
+
+def test_a_lower_rate_is_said_as_less_often() -> None:
+    found = _rates(exercise=(3.3, 2.2, 4.7), usual_care=(5.6, 4.1, 7.5))
+    assert found.finding.endswith("that of flare: lower with exercise.")
+    assert found.lines[0][1].startswith("Less often than with usual care, 5.6 (4.1 to 7.5) per")
+
+
+def test_rates_whose_difference_may_be_none_are_not_called_apart() -> None:
+    found = _rates(exercise=(17.4, 15.0, 20.0), usual_care=(24.3, 16.9, 33.8))
+    assert found.finding == (
+        "No type's rate of any event stands clearly apart from that of usual care."
+    )
+    assert found.lines[0][0] == "Not clearly apart"
+    assert "does not show that the types are alike" in found.lines[0][1]
+
+
+def test_nothing_is_compared_where_the_comparator_is_hidden() -> None:
+    found = _rates(exercise=(4.0, 3.0, 5.3))
+    assert found.finding.startswith("No rate can be compared with that of usual care")
+    assert [head for head, _ in found.lines] == ["Too few to tell"]
+    assert "chance" not in found.caveat
 
 
 def test_emergency_visits_stand_among_the_rows_however_rare() -> None:
@@ -465,6 +525,13 @@ def test_every_described_domain_is_a_fold_with_all_its_measures(context: Context
     assert len({d.slug for d in found}) == len(found)
 
 
+def test_described_numbers_say_on_how_many_they_rest(context: Context) -> None:
+    table = context.release.table("described")
+    first = build_described(context, all_visits=True)[0].rows[0]
+    row = table[table["label"].eq(first.label) & table["exposure"].eq("exercise")].iloc[0]
+    assert dict(first.cells)["exercise"].n == f"{row['n_episodes']:,.0f}"
+
+
 def test_checks_put_the_plain_difference_last_and_uncounted(context: Context) -> None:
     found = build_checks(context)
     assert found.title == "The main result stands in all five other analyses"
@@ -479,6 +546,16 @@ def test_the_gate_lists_what_failed(context: Context) -> None:
     assert (
         gate_words(lines, n_checks) == "One of 72 conditions for showing a difference was not met"
     )
+
+
+def test_the_conditions_are_listed_with_their_limit_and_the_value_nearest_to_it(
+    context: Context,
+) -> None:
+    follow_up = context.release.table("gate").query("check == 'follow_up'")
+    line = next(c for c in build_conditions(context) if c.what.startswith("Share of them"))
+    assert line.met == f"{len(follow_up) - 1} of {len(follow_up)}"
+    assert line.limit == f"{percent(0.4)} or more"
+    assert line.closest == percent(follow_up["value"].min())
 
 
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:

@@ -55,12 +55,25 @@ function tickWords(course, width) {
     return width < 300 && course.tight[k] ? '' : tick;
   });
 }
+/* Under the axis, a line a type: how many were measured. The numbers shrink where they would run
+   into each other; a long first one steps aside for the second. A hidden number is hatched. */
+const lineAt = line => -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line;
+const HIDDEN = '–';
 function counts(course, slots, width) {
-  /* A long first number steps aside for the second, which may be only days later. */
   const aside = (n, k) => (k === 0 && n.length > 3 ? -8 : 0);
+  const size = width < 340 ? Math.min(small(), 10) : small();
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
-    x: course.weeks[k], xshift: aside(n, k), y: 0, yref: 'paper', yanchor: 'top', yshift: -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line, text: width < 300 && course.tight[k] ? '' : n,
-    showarrow: false, font: {size: small(), color: colour(slot, true)}}));
+    x: course.weeks[k], xshift: aside(n, k), y: 0, yref: 'paper', yanchor: 'top', yshift: lineAt(line), text: width < 300 && course.tight[k] ? '' : n,
+    showarrow: false, font: {size, color: colour(slot, true)}})).filter(note => note.text !== HIDDEN);
+  return slots.flatMap(row);
+}
+function hatches(course, slots) {
+  const [first, last] = [course.weeks[0], course.weeks.at(-1)];
+  const place = k => (first === last ? .5 : (course.weeks[k] - first) / (last - first));
+  const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => [n, k]).filter(([n]) => n === HIDDEN).map(([, k]) => ({
+    type: 'path', xref: 'paper', yref: 'paper', xsizemode: 'pixel', ysizemode: 'pixel', xanchor: place(k), yanchor: 0,
+    path: [-9, -5, -1, 3].map(x => `M${x},${lineAt(line) - 13}L${x + 6},${lineAt(line) - 5}`).join(''),
+    line: {color: token('ink3'), width: 1}}));
   return slots.flatMap(row);
 }
 function gone(course, slots) {
@@ -86,7 +99,7 @@ function panelFigure(course, slot, width) {
   const traces = [...rest.flatMap(k => lineOf(course, k, {ghost: true})), ...lineOf(course, reference),
     ...lineOf(course, slot, {followed: D.types[slot].id === S.f})];
   const made = frame(course, width, [slot, reference]);
-  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: 18, t: 10, b: 54}, shapes: made.shapes,
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: 18, t: 10, b: 54}, shapes: [...made.shapes, ...hatches(course, [slot, reference])],
     annotations: [...made.notes, ...counts(course, [slot, reference], width)], xaxis: made.xaxis, yaxis: made.yaxis})};
 }
 function spread(places, gap, tall) {
@@ -116,9 +129,9 @@ const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').re
 
 /* ---- how many improved by how much ---- */
 function curveFigure(outcome, width) {
-  const {keys, plain, shares} = outcome.responders;
-  const visit = placeOf(S.v), f = slotOf(S.f), c = slotOf(S.c);
-  const key = chosenKey[outcome.id] ?? outcome.responders.chosen;
+  const {keys, shares} = outcome.responders;
+  const visit = placeOf(S.v), plain = reached(outcome, visit), f = slotOf(S.f), c = slotOf(S.c);
+  const key = keyAt(outcome, visit);
   const order = [...D.types.keys()].sort((a, b) => [f, c].includes(a) - [f, c].includes(b));
   const share = (slot, k) => shares[`${visit}|${k}|${slot}`]?.[0] ?? null;
   const traces = order.map(slot => ({type: 'scatter', mode: 'lines', connectgaps: false, x: plain.map(k => keys[k][0]),
@@ -134,7 +147,9 @@ function curveFigure(outcome, width) {
   const notes = labels.map((end, k) => ({x: at, y: 100 * end.value, xanchor: 'left', xshift: 8, yshift: near ? (k ? -10 : 10) : 0,
     text: `<b>${escaped(D.types[end.slot].short)} ${Math.round(100 * end.value)} %</b>`, showarrow: false,
     bgcolor: faint(token('paper'), .8), font: {color: colour(end.slot, true)}}));
-  return {traces, layout: layoutOf({height: paperNow() ? 200 : 250, width, margin: {l: 44, r: 12, t: 8, b: 30}, annotations: notes,
+  const upwards = {x: 0, xref: 'paper', xanchor: 'left', xshift: -40, y: 1, yref: 'paper', yanchor: 'bottom', yshift: 6,
+    text: '↑ share of people', showarrow: false, font: {size: small(), color: token('ink3')}};
+  return {traces, layout: layoutOf({height: paperNow() ? 200 : 260, width, margin: {l: 44, r: 12, t: 24, b: 30}, annotations: [...notes, upwards],
     shapes: [{type: 'line', x0: at, x1: at, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink'), width: 1.6}},
       {type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink3'), width: 1, dash: 'dot'}}],
     yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticktext: ['0', '25', '50', '75', '100 %']},
@@ -196,15 +211,9 @@ function resizeFigures() {
 }
 function startSlider(place) {
   const section = place.closest('.effect'), outcome = outcomeOf(section.dataset.o);
-  const {plain, keys, chosen} = outcome.responders;
   const slider = one('[data-r=slider]', place);
-  slider.max = plain.length - 1;
-  slider.value = Math.max(0, plain.indexOf(chosen));
-  const tell = () => slider.setAttribute('aria-valuetext', keys[plain[slider.value]][1]);
-  tell();
   slider.addEventListener('input', () => {
-    chosenKey[outcome.id] = plain[slider.value];
-    tell();
+    chosenKey[outcome.id] = reached(outcome, placeOf(S.v))[slider.value];
     drawDots(section, outcome, placeOf(S.v));
     bring(place);
   });

@@ -153,30 +153,43 @@ function shareOf(responders, visit, key, slot) {
 function drawDots(section, outcome, visit) {
   const {keys, chosen, worse} = outcome.responders;
   const whole = foldCurve(section, outcome, visit);
-  const key = whole ? chosenKey[outcome.id] ?? chosen : chosen;
+  const key = whole ? keyAt(outcome, visit) : chosen;
   say('threshold', keys[key][1], section);
-  const asked = worse === null ? [key] : [key, worse];
-  one('[data-r=dots]', section).replaceChildren(...D.types.map((_, slot) => h('tr', {},
-    h('th', {scope: 'row'}, typeName(slot, true)),
-    ...asked.flatMap(question => dotCells(slot, shareOf(outcome.responders, visit, question, slot))))));
+  one('[data-r=dots]', section).replaceChildren(...D.types.map((_, slot) => {
+    const found = shareOf(outcome.responders, visit, key, slot);
+    const drawn = rowPicture(`k${slot}`, `a${slot}`, 'shares', D.shares, found.estimate, found.low, found.high);
+    return h('tr', {}, h('th', {scope: 'row'}, typeName(slot, true)), h('td', {class: 'pic'}, drawn, noShare(found)),
+      h('td', {class: 'est'}, isShare(found) ? found.said : ''),
+      worse === null ? null : worseCell(shareOf(outcome.responders, visit, worse, slot)));
+  }));
+}
+const isShare = found => found.estimate !== null;
+const hatch = () => h('i', {class: 'hat'}, 'hidden');
+function noShare(found) {
+  if (isShare(found)) return null;
+  return found.said === 'hidden' ? hatch() : h('span', {class: 'why', title: found.why ?? ''}, found.said);
+}
+const worseCell = found => h('td', {class: 'est wo'}, isShare(found) ? found.said : noShare(found));
+/* The thresholds that at least one type has a share for at a visit: the curve ends with them. */
+const reached = (outcome, visit) => outcome.responders.plain.filter(key =>
+  D.types.some((_, slot) => isShare(shareOf(outcome.responders, visit, key, slot))));
+function keyAt(outcome, visit) {
+  const key = chosenKey[outcome.id];
+  return reached(outcome, visit).includes(key) ? key : outcome.responders.chosen;
 }
 /* A visit with one threshold has no curve to draw, and nothing to slide along. */
 function foldCurve(section, outcome, visit) {
-  const {plain} = outcome.responders, curve = one('.curve', section);
-  const known = key => D.types.some((_, slot) => shareOf(outcome.responders, visit, key, slot).estimate !== null);
-  const whole = plain.filter(known).length > 1;
+  const plain = reached(outcome, visit), curve = one('.curve', section);
+  const whole = plain.length > 1;
   if (!curve) return whole;
   curve.hidden = !whole;
   curve.parentNode.classList.toggle('single', !whole);
+  const slider = one('[data-r=slider]', curve);
+  slider.max = Math.max(0, plain.length - 1);
+  slider.value = Math.max(0, plain.indexOf(keyAt(outcome, visit)));
+  slider.setAttribute('aria-valuetext', outcome.responders.keys[plain[slider.value] ?? outcome.responders.chosen][1]);
   return whole;
 }
-function dotCells(slot, found) {
-  const shown = found.estimate !== null;
-  const drawn = rowPicture(`k${slot}`, `a${slot}`, 'shares', D.shares, found.estimate, found.low, found.high);
-  return [h('td', {class: 'pic'}, drawn, shown ? null : h('span', {class: 'why', title: found.why ?? ''}, found.said)),
-    h('td', {class: 'est'}, shown ? found.said : '')];
-}
-
 /* ---- the checks of the chosen comparison ---- */
 function drawChecks() {
   const section = one('#checks');
