@@ -430,3 +430,32 @@ def test_the_guide_names_everything_that_a_column_can_say() -> None:
     names += [*Condition.model_fields, *Wide.model_fields, *Dates.model_fields]
     names += [*SourceMap.model_fields]
     assert [name for name in names if f"`{name}`" not in text and f"{name} =" not in text] == []
+
+
+EXAMPLE = dict(re.findall(r"`([a-z]+\.csv)`\n\n```\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL))
+
+
+def test_the_guide_s_whole_example_reads_its_files(tmp_path: Path) -> None:
+    (mapping,) = [block for block in BLOCKS if all(f'"{name}"' in block for name in EXAMPLE)]
+    assert len(EXAMPLE) == 3
+    for name, text in {**EXAMPLE, "mapping.toml": mapping}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert {p.rule for p in records.problems} == {"filtered"}
+    assert dict(records.n_rows) == {
+        "patients": 2, "episodes": 2, "sessions": 3, "components": 3, "assessments": 7,
+    }  # fmt: skip
+    assert scores(records) == [
+        ("1", 0, "nprs", 7.0), ("1", 0, "odi", 42.0), ("1", 42, "nprs", 3.0),
+        ("1", 42, "odi", 28.5), ("2", 0, "odi", 36.0), ("2", 42, "nprs", 4.0),
+        ("2", 42, "odi", 22.0),
+    ]  # fmt: skip
+    given = records.frame("SELECT intervention, minutes FROM components ORDER BY _row")
+    assert given.to_numpy().tolist() == [
+        ["exercise", 30.0], ["manual.massage", 12.5], ["modality.heat", 20.0],
+    ]  # fmt: skip
+    came = records.frame("SELECT day, attended FROM sessions ORDER BY _row")
+    assert came["day"].tolist() == [0, 7, 1]
+    assert came["attended"].tolist() == [True, False, True]
+    cases = records.frame("SELECT body_region, bmi, leg_pain FROM episodes ORDER BY _row")
+    assert cases.to_numpy().tolist() == [["low_back", 27.4, True], ["low_back", 24.9, False]]
