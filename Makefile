@@ -61,8 +61,8 @@ bench: setup  ## ratios against a bare scan and named peers
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.mmrm
 
-simulation: setup  ## coverage of the planted truth, 100 data sets of 5,000 episodes
-	$(BIN)/python -m tests.simulation.coverage --studies 100 --episodes 5000
+simulation: setup  ## coverage of the planted truth, 400 data sets of 5,000 episodes
+	$(BIN)/python -m tests.simulation.coverage --studies 400 --episodes 5000
 
 docs: setup  ## write the generated reference pages
 	$(BIN)/python -m docs.generate
