@@ -19,8 +19,8 @@ from outcomes.core.progress import SILENT
 from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
-from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate
-from outcomes.models.layout import StudyRows, code_study, lay_out, least_seen, thin_visits
+from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate, thin_visits
+from outcomes.models.layout import StudyRows, code_study, lay_out
 from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
 from outcomes.models.sensitivity import (
@@ -147,8 +147,13 @@ class Analyst:
     def ask(self, outcome: OutcomeSpec) -> Collected:
         """Analyse one outcome."""
         collected = Collected(notes=_study_notes(self.study))
-        rows = _measured(lay_out(self.study, outcome), collected)
-        moments, about = self._add_up(rows), describe_rows(rows)
+        rows = lay_out(self.study, outcome)
+        about = describe_rows(rows)
+        kept = _measured(about, collected)
+        if kept != rows.visits:
+            rows = rows.at(kept)
+            about = describe_rows(rows)
+        moments = self._add_up(rows)
         _add_unadjusted(rows, about, collected)
         found = _add_main(moments, about, collected)
         if found is None:
@@ -225,18 +230,15 @@ def _study_notes(study: StudyRows) -> list[str]:
     return [f"{study.n_dropped:,} episodes with a missing covariate were left out."]
 
 
-def _measured(rows: OutcomeRows, collected: Collected) -> OutcomeRows:
-    """Leave visits out that have too few values, and say so."""
-    thin = thin_visits(rows)
-    if not thin:
-        return rows
-    collected.rows["gate"] += thin_gate(
-        describe_rows(rows.at(thin)), least_seen(rows.study.dataset.spec)
-    ).rows
-    collected.notes.append(
-        f"{rows.outcome.id}: {', '.join(thin)} has too few values for the model and was left out."
-    )
-    return rows.at(tuple(visit for visit in rows.visits if visit not in thin))
+def _measured(about: Description, collected: Collected) -> tuple[str, ...]:
+    """Return the visits with enough values for the model; say which have too few."""
+    thin = thin_visits(about)
+    if thin:
+        collected.rows["gate"] += thin_gate(about.at(thin)).rows
+        collected.notes.append(
+            f"{about.outcome}: {', '.join(thin)} has too few values for the model and was left out."
+        )
+    return tuple(visit for visit in about.visits if visit not in thin)
 
 
 def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Collected) -> None:
@@ -366,7 +368,8 @@ def analyse_moments(moments: Moments, description: Mapping[str, Any]) -> dict[st
     EstimationError
         Where the outcome holds the primary comparison and that cannot be estimated.
     """
-    collected = Collected()
-    _add_main(moments, read_description(description), collected)
+    collected, about = Collected(), read_description(description)
+    kept = _measured(about, collected)
+    _add_main(moments.at(kept), about.at(kept), collected)
     tables = collected.tables()
     return {name: tables[name] for name in ("ls_means", "contrasts", "gate")}

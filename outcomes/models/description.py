@@ -9,7 +9,7 @@ are counted by the set of types that they were seen in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -93,6 +93,20 @@ class Description:
         """Patients seen at a visit in any of some types."""
         bits = sum(1 << exposure for exposure in exposures)
         return sum(n for types, n in self.patients[visit].items() if types & bits)
+
+    def at(self, visits: Sequence[str]) -> Description:
+        """Return the description of some of the visits alone.
+
+        Who was seen at each of those is not known from sums, so ``complete`` is empty.
+        """
+        places = [self.visits.index(visit) for visit in visits]
+        return replace(
+            self,
+            visits=tuple(visits),
+            episodes=self.episodes[places],
+            patients=tuple(self.patients[place] for place in places),
+            complete={},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values that :func:`read_description` takes back."""

@@ -47,8 +47,11 @@ if TYPE_CHECKING:
     from outcomes.models.covariates import Array
     from outcomes.models.description import Description
     from outcomes.models.effects import Row
+    from outcomes.study.spec import StudySpec
 
 GRADIENT_LIMIT: Final = 1e-3
+LEAST_SEEN: Final = 10
+"""Values of an outcome below which a visit is not in its model."""
 Gates = dict[tuple[str, str], str]
 
 
@@ -100,8 +103,28 @@ def failed_gate(about: Description, reason: str) -> Gate:
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 
 
-def thin_gate(about: Description, least: int) -> Gate:
+def thin_visits(about: Description) -> tuple[str, ...]:
+    """Return visits with fewer values than :func:`least_seen`.
+
+    Never the declared visit of the primary outcome, and none where that, or every visit, cannot be
+    fitted anyway: this is for the model to say.
+    """
+    spec = about.spec
+    seen = dict(zip(about.visits, about.episodes.sum(axis=1).tolist(), strict=True))
+    primary = spec.primary.visit if about.outcome == spec.primary.outcome else ""
+    least = least_seen(spec)
+    thin = tuple(visit for visit, n in seen.items() if n < least and visit != primary)
+    return () if len(thin) == len(seen) or seen.get(primary, 2) < 2 else thin
+
+
+def least_seen(spec: StudySpec) -> int:
+    """Return how many values of an outcome a visit needs: as many as a group has episodes."""
+    return max(LEAST_SEEN, spec.exposure.min_group)
+
+
+def thin_gate(about: Description) -> Gate:
     """Return the gate of visits with fewer values than a model needs."""
+    least = least_seen(about.spec)
     reason = f"fewer than {least} episodes were measured"
     rows = tuple(
         _row(about, visit, exposure, "measured", float("nan"), float(least), reason)

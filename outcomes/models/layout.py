@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 CONSTANT: Final = Coded(name="1", source="", kind="constant")
 BASELINE: Final = "baseline"
-LEAST_SEEN: Final = 10
-"""Values of an outcome below which a visit is not in its model."""
 _DOSE_SCALE: Final = (32.0, 32.0)
 """Fixed centre and scale of a daily dose in MME."""
 
@@ -157,25 +155,6 @@ def lay_out(study: StudyRows, outcome: OutcomeSpec) -> OutcomeRows:
         z=z,
         y=wide_responses(dataset.episodes[SUBJECT], dataset.visit_rows, visits, outcome.id),
     )
-
-
-def least_seen(spec: StudySpec) -> int:
-    """Return how many values of an outcome a visit needs: as many as a group has episodes."""
-    return max(LEAST_SEEN, spec.exposure.min_group)
-
-
-def thin_visits(rows: OutcomeRows) -> tuple[str, ...]:
-    """Return visits with fewer values than :func:`least_seen`.
-
-    Never the declared visit of the primary outcome, and none where that, or every visit, cannot be
-    fitted anyway: this is for the model to say.
-    """
-    spec = rows.study.dataset.spec
-    least = least_seen(spec)
-    seen = dict(zip(rows.visits, (~np.isnan(rows.y)).sum(axis=0), strict=True))
-    primary = spec.primary.visit if rows.outcome.id == spec.primary.outcome else ""
-    thin = tuple(visit for visit, n in seen.items() if n < least and visit != primary)
-    return () if len(thin) == len(seen) or seen.get(primary, 2) < 2 else thin
 
 
 def outcome_visits(spec: StudySpec, outcome: OutcomeSpec) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ What the sums are and why they suffice is in :mod:`outcomes.stats.moments`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,6 +94,35 @@ class Moments:
     def without(self, clusters: Iterable[int]) -> Moments:
         """All but the subjects of these clusters."""
         return self._take(~np.isin(self.cluster, np.fromiter(clusters, dtype=np.int64)))
+
+    def at(self, visits: Sequence[str]) -> Moments:
+        """The sums with some of the visits alone, as if the others had never been planned.
+
+        Subjects seen at none of them take no part.
+
+        Raises
+        ------
+        UsageError
+            Where weights vary by visit: sums of logarithms cannot be told apart then.
+        """
+        if tuple(visits) == self.layout.visits:
+            return self
+        if self.varies_by_visit:
+            raise UsageError("Visits cannot be taken out of moments with weights by visit.")
+        layout = self.layout.at(visits)
+        places = [self.layout.visits.index(visit) for visit in visits]
+        start = 1 + self.layout.n_columns
+        columns = np.array([*range(start), *(start + place for place in places)])
+        seen = self.seen[:, places]
+        share = seen.sum(axis=1) / np.maximum(self.seen.sum(axis=1), 1)
+        fewer = replace(
+            self,
+            layout=layout,
+            pattern=seen @ (1 << np.arange(len(places))),
+            log_weight=self.log_weight * share,
+            products=self.products[:, :, columns[:, None], columns],
+        )
+        return _merge(fewer._take(np.asarray(seen.any(axis=1))))
 
     def total(self) -> Moments:
         """Sum over clusters; every cell then has cluster 0."""

@@ -11,7 +11,7 @@ multiple of it, so that scaling rounds nothing and whole numbers stay whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +78,11 @@ class Layout:
             and np.array_equal(self.shift, other.shift)
             and np.array_equal(self.scale, other.scale)
         )
+
+    def at(self, visits: Sequence[str]) -> Layout:
+        """The same columns with some of the visits alone."""
+        kept = [*range(self.n_columns), *(self.n_columns + self.visits.index(v) for v in visits)]
+        return replace(self, visits=tuple(visits), shift=self.shift[kept], scale=self.scale[kept])
 
     def wide_maps(self, maps: Array) -> Array:
         """Design and response as linear functions of the stored row ``(1, z, y)``.

@@ -317,6 +317,22 @@ def test_a_place_without_a_type_still_pools(data):
     assert row["n_patients"] == other["n_patients"]
 
 
+def test_a_visit_with_few_values_is_left_out_of_pooled_sums_as_of_rows(data):
+    rows = data.visit_rows.copy()
+    late = rows.index[rows["visit"].eq("week_52") & rows["pain"].notna()]
+    rows.loc[late[8:], "pain"] = np.nan
+    few = replace(data, visit_rows=rows)
+    parts = [
+        study_moments(split(few, few.episodes["clinic_id"].isin(clinics)), "frame")["pain"]
+        for clinics in ([1, 2], [3, 4])
+    ]
+    pooled, whole = analyse_moments(*pool_moments(parts)), analyse(few).tables
+    for name in ("ls_means", "contrasts"):
+        mine = whole[name].query("outcome == 'pain'").reset_index(drop=True)
+        pd.testing.assert_frame_equal(pooled[name], mine, rtol=1e-9, atol=1e-10)
+    assert set(pooled["gate"].query("visit == 'week_52'")["check"]) == {"measured"}
+
+
 def test_moments_of_different_studies_do_not_add(data):
     other = replace(data, spec=spec(outcomes=(PAIN, MEDICATION), model={"covariates": ["age"]}))
     parts = [study_moments(d, "frame")["pain"] for d in (data, other)]

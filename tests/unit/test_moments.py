@@ -122,6 +122,23 @@ def test_clusters_select_and_sum():
     assert_same(moments.total(), accumulate(layout, **rows))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_visits_can_be_left_out(weighted):
+    rows = some_rows(6)
+    rows["weights"] = rows["weights"][:, 0] if weighted else None
+    layout = layout_of(rows)
+    fewer = (layout.visits[0], layout.visits[2])
+    expected = accumulate(layout.at(fewer), **rows | {"y": rows["y"][:, [0, 2]]})
+    assert_same(accumulate(layout, **rows).at(fewer), expected)
+
+
+def test_visits_stay_where_weights_vary_by_visit():
+    rows = some_rows(6)
+    moments = accumulate(layout_of(rows), **rows)
+    with pytest.raises(UsageError, match="weights by visit"):
+        moments.at(moments.layout.visits[:1])
+
+
 def test_weights_that_do_not_vary_by_visit_are_stored_once():
     rows = some_rows(4)
     rows["weights"] = np.repeat(rows["weights"][:, :1], 3, axis=1)
