@@ -19,7 +19,7 @@ from outcomes.records.synonyms import is_instrument, synonyms
 from outcomes.records.wide_guesses import WideGuess
 
 RECORD_NUMBER: Final = re.compile(
-    r"mrn|med_?rec|chart|nhs|ssn|hospital|account|emr|ehr|number|_no$"
+    r"mrn|med_?rec|chart|nhs|ssn|hospital|account|emr|ehr|number|nummer|_n[or]$"
 )
 """Names of ids that a clinic uses itself, so that they are surely no pseudonyms."""
 

@@ -28,7 +28,7 @@ def table_lines(source: str, guess: TableGuess) -> list[str]:
         f"table = {quoted(guess.table.name)}",
         "take_named = false",
     ]
-    lines += ["distinct = true                          # rows of one are alike"] * guess.distinct
+    lines += ["distinct = true                          # equal rows count once"] * guess.distinct
     if guess.filter:
         lines.append(f"filter = {quoted(guess.filter)}    # the other rows say nothing")
     lines += [

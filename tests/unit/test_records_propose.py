@@ -203,3 +203,43 @@ def test_what_canonical_files_hold_besides_is_listed_too(tmp_path: Path) -> None
     listed = text.split("# Not taken", maxsplit=1)[1]
     assert "shoe" in listed
     assert "spam.csv" in listed
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Vorname", "Telefon-Nr", "Straße", "Geburtsdatum", "Bemerkungen", "Versicherten-Nr", "KVNR",
+     "Wohnort", "Patientenname"],
+)  # fmt: skip
+def test_what_points_at_a_person_is_dropped_in_german_too(name: str, tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(f"case_id,participant,{name},odi_wk6\n1,1,x,30\n")
+    assert f'drop = ["{name}"]' in propose_mapping(tmp_path).text
+
+
+def test_a_german_export_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "Fälle.csv").write_text(
+        "Fall-ID;Patienten-ID;Beginn;Region;Geschlecht;Beinschmerz;Kostenträger;Dauer\n"
+        "1;11;08.01.2024;LWS;w;ja;gesetzlich;3\n2;12;15.01.2024;HWS;m;nein;privat;4\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "Termine.csv").write_text(
+        "Termin-Nr;Fall-ID;Datum;Erschienen;Maßnahme\n1;1;08.01.2024;ja;Massage\n"
+        "2;2;16.01.2024;nein;\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "Fragebögen.csv").write_text(
+        "Fall-ID;Datum;ODI\n1;08.01.2024;42,5\n2;15.01.2024;30,0\n", encoding="utf-8"
+    )
+    assert propose_mapping(tmp_path).n_gaps == 0
+    records, text = proposed(tmp_path)
+    assert {problem.severity for problem in records.problems} == {"note"}
+    assert dict(records.n_rows) == {
+        "patients": 2, "episodes": 2, "sessions": 2, "components": 1, "assessments": 2,
+    }  # fmt: skip
+    assert "Dauer" in text.split("# Not taken from")[1]
+
+
+@pytest.mark.parametrize("name", ["Fall-Nr", "Fallnummer", "Case number"])
+def test_a_case_s_number_may_be_the_clinic_s_own(name: str, tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(f"{name},participant,odi_wk6\n70211,1,30\n")
+    text = propose_mapping(tmp_path).text
+    assert f"GAP: '{name}' is named like the clinic's own number" in text
