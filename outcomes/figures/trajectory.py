@@ -182,7 +182,7 @@ def _n_rows(course: Course, pair: Sequence[str]) -> str:
     A long first number steps aside for the second, which may be only days later; a hidden number
     is hatched.
     """
-    parts = [text("-23", HEIGHT + 35, "n", css="q sm", anchor="end")]
+    parts = [text("-25", HEIGHT + 35, "n", css="q sm", anchor="end")]
     for row, exposure in enumerate(pair):
         for k, value in enumerate(course.lines.get(exposure, ())):
             if value.n is None:
@@ -194,7 +194,7 @@ def _n_rows(course: Course, pair: Sequence[str]) -> str:
             side = "end" if not course.timeline.joined[k] else "middle"
             x = f"{course.timeline.percent(k):g}%"
             if x == "0%" and len(words) > SHORT:
-                x, side = "11", "end"
+                x, side = "6", "end"
             parts.append(text(x, HEIGHT + 35 + 15 * row, words, css=css, anchor=side))
     return "".join(parts)
 

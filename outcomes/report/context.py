@@ -70,6 +70,8 @@ class Grid:
 
 
 HIDDEN = Cell(text="", hidden=True)
+HIDDEN_MARK = "\u25a8"
+"""A hidden number inside a text; the page puts the hatch in its place."""
 
 
 def value_cell(row: Mapping[Any, Any], *, name: str = "estimate") -> Cell:

@@ -12,10 +12,10 @@ from outcomes.figures.theme import tick_decimals
 from outcomes.figures.trajectory import Course, panel_picture, panel_shapes, together_picture
 from outcomes.report.answer import forest_rows
 from outcomes.report.comparisons import Contrast
-from outcomes.report.context import Cell, Context, Grid
+from outcomes.report.context import HIDDEN_MARK, Cell, Context, Grid
 from outcomes.report.courses import outcome_course
 from outcomes.report.responders import Responders, build_responders
-from outcomes.report.study import Outcome, source_words
+from outcomes.report.study import Outcome, Study, source_words
 from outcomes.report.tally import noun
 from outcomes.results.wording import (
     capitalised,
@@ -103,6 +103,11 @@ class Effect:
         if any(line.contrast.verdict.shown for line in self.forest):
             return ""
         return self.forest[0].reason if self.forest else "there is one group only"
+
+    @property
+    def any_hidden(self) -> bool:
+        """Whether how many were measured is hidden anywhere."""
+        return any(HIDDEN_MARK in line.n for line in self.visits)
 
     @property
     def gated_words(self) -> str:
@@ -232,18 +237,29 @@ def _forest(context: Context, outcome: str, scale: Scale) -> tuple[ForestLine, .
                 slot=row.look.slot,
                 picture=Markup(drawn),
                 bars=Markup(bars(contrast.verdict.bars)),
-                n_text=n_text(contrast),
+                n_text=n_text(study, contrast),
                 reason=row.reason,
             )
         )
     return tuple(lines)
 
 
-def n_text(contrast: Contrast) -> str:
-    """Return how many were measured on both sides."""
-    if contrast.n is None or contrast.n_reference is None:
+def n_text(study: Study, contrast: Contrast) -> str:
+    """Return how many were measured on both sides; a hidden number is marked."""
+    if contrast.verdict.code == "not_measured":
         return ""
-    return f"n {count(contrast.n)} against {count(contrast.n_reference)}"
+    own, other = (n_words(study, n) for n in (contrast.n, contrast.n_reference))
+    return f"n {own} against {other}"
+
+
+def n_words(study: Study, n: float | None) -> str:
+    """Return a count; where small numbers are hidden, one that is not there is marked."""
+    return HIDDEN_MARK if n is None and study.threshold else count(n)
+
+
+def visit_n(study: Study, contrast: Contrast) -> str:
+    """Return how many of a type were measured at a visit; a dash where nobody was to be."""
+    return count(None) if contrast.verdict.code == "not_measured" else n_words(study, contrast.n)
 
 
 def _threshold(outcome: Outcome, mark: object) -> str:
@@ -268,7 +284,7 @@ def _visit_lines(context: Context, outcome: str) -> list[VisitLine]:
                     slot=context.slot(exposure),
                     visit=visit.name,
                     mean=number(mean.estimate if mean else None, decimals),
-                    n=number(contrast.n, 0),
+                    n=visit_n(study, contrast),
                     bars=Markup(bars(contrast.verdict.bars)),
                 )
             )

@@ -34,7 +34,7 @@ from outcomes.report.checks import (
     comparison_words,
     gate_words,
 )
-from outcomes.report.context import Context, build_context
+from outcomes.report.context import HIDDEN_MARK, Context, build_context
 from outcomes.report.effects import build_effect
 from outcomes.report.leads import (
     absent_outcomes,
@@ -303,6 +303,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["hidden_mark"] = HIDDEN_MARK
     environment.filters["capitalised"] = capitalised
     environment.filters["count"] = count
     environment.filters["in_sentence"] = in_sentence

@@ -31,6 +31,7 @@ ALWAYS = ("emergency_visit",)
 FULL = 0.05
 """The smallest end of an axis of shares, so that rare events do not look common."""
 BASELINE = "baseline"
+NO_BREAK = "\u00a0"
 ANY = "any"
 
 
@@ -311,7 +312,7 @@ def _visit_name(context: Context, visit: str) -> str:
     if visit == BASELINE:
         return "time zero"
     found = context.study.visits.get(visit)
-    return found.phrase if found else visit
+    return found.phrase.replace(" ", NO_BREAK) if found else visit
 
 
 __all__ = ["HIDDEN", "Domain", "Harms", "build_described", "build_harms"]

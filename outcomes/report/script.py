@@ -18,7 +18,7 @@ from outcomes.report.checks import check_lines, checks_title, comparison_words
 from outcomes.report.comparisons import Contrast
 from outcomes.report.context import Context
 from outcomes.report.courses import outcome_course
-from outcomes.report.effects import forest_scale, n_text
+from outcomes.report.effects import forest_scale, n_text, n_words
 from outcomes.report.medicines import build_use
 from outcomes.report.responders import build_responders
 from outcomes.results.wording import Code, number
@@ -141,7 +141,9 @@ def _means(context: Context, outcome: str) -> list[list[list[str]]]:
         for visit in context.study.visits:
             mean = context.means.get(outcome, exposure, visit)
             n = context.comparisons.observed.get((outcome, exposure, visit))
-            row.append([number(mean.estimate if mean else None, decimals), number(n, 0)])
+            planned = context.comparisons.planned.get((outcome, visit), True)
+            size = n_words(context.study, n) if planned else number(None)
+            row.append([number(mean.estimate if mean else None, decimals), size])
         rows.append(row)
     return rows
 
@@ -157,14 +159,20 @@ def _read(context: Context, contrast: Contrast, strings: Strings) -> list[Any]:
     agree = verdict.checks if verdict.code in ("better", "worse", "same") else ""
     if not verdict.shown:
         reason = context.narrative.reason(contrast)
-        return [CODES.index(verdict.code), 0, strings(short), strings(reason), n_text(contrast)]
+        return [
+            CODES.index(verdict.code),
+            0,
+            strings(short),
+            strings(reason),
+            n_text(context.study, contrast),
+        ]
     turned = contrast.size_interval
     return [
         CODES.index(verdict.code),
         verdict.bars,
         strings(short),
         strings(agree),
-        n_text(contrast),
+        n_text(context.study, contrast),
         *(_short(v) for v in (row.estimate, row.low, row.high)),
         contrast.estimate,
         contrast.interval,

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from outcomes.report.answer import build_cards
 from outcomes.report.care import MOST, build_codelivery, build_components, build_dose
 from outcomes.report.checks import build_checks, build_conditions, build_gate, gate_words
-from outcomes.report.context import Context, build_context
+from outcomes.report.context import HIDDEN_MARK, Context, build_context
 from outcomes.report.effects import build_effect
 from outcomes.report.harm_words import HarmWords
 from outcomes.report.leads import (
@@ -523,6 +523,18 @@ def test_every_described_domain_is_a_fold_with_all_its_measures(context: Context
         table.drop_duplicates(["measure", "visit", "statistic"])
     )
     assert len({d.slug for d in found}) == len(found)
+
+
+def test_a_hidden_number_measured_is_marked_beside_its_comparison() -> None:
+    rows = report_example.release().table("completeness")
+    match = rows["outcome"].eq("pain") & rows["exposure"].eq("exercise")
+    match &= rows["visit"].eq("week_12")
+    found = build_effect(
+        _released(completeness=rows.assign(n_observed=rows["n_observed"].mask(match))), "pain"
+    )
+    assert found.by_type["exercise"].n_text.startswith(f"n {HIDDEN_MARK} against ")
+    assert HIDDEN_MARK not in found.by_type["manual_therapy"].n_text
+    assert found.any_hidden
 
 
 def test_described_numbers_say_on_how_many_they_rest(context: Context) -> None:

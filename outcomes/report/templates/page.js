@@ -112,6 +112,8 @@ function drawLead(section, outcome, reference, visit) {
     amount: plainly(found.amount), interval: found.sizeInterval, reason: found.more});
   say('lead', `${outcome.shared[visit]} ${said}`.trim(), section);
 }
+const hatch = () => h('i', {class: 'hat'}, 'hidden');
+const hatched = text => text.split('\u25a8').flatMap((part, k) => (k ? [hatch(), part] : [part]));
 function sure(found) {
   return h('span', {class: 'cert'}, bars(found.level),
     h('span', {}, found.short, found.shown && found.more ? h('small', {}, found.more) : null));
@@ -124,7 +126,7 @@ function drawForest(section, outcome, reference, visit) {
   empty.textContent = none ? `No difference can be shown at this visit: ${rows[0][1].more}.` : '';
   one('.forest', section).hidden = none;
   one('[data-r=forest]', section).replaceChildren(...rows.map(([slot, found]) => h('tr', {},
-    h('th', {scope: 'row'}, typeName(slot), h('small', {}, found.n)),
+    h('th', {scope: 'row'}, typeName(slot), h('small', {}, hatched(found.n))),
     h('td', {class: 'pic'}, rowPicture(`k${slot}`, `a${slot}`, `forest-${outcome.id}`, outcome.scale,
       found.shown ? found.estimate : null, found.low, found.high),
       found.shown ? null : h('span', {class: 'why'}, 'not shown')),
@@ -139,7 +141,7 @@ function drawVisits(section, outcome, reference) {
     return h('tr', visit === placeOf(S.v) ? {class: 'hl'} : {},
       h('th', {scope: 'row'}, typeName(slot)), h('td', {class: 'v'}, D.visits[visit].name),
       h('td', {class: 'm'}, mean), h('td', {class: 'e'}, found.shown ? found.said : '–'),
-      h('td', {class: 'i'}, found.shown ? found.interval : '–'), h('td', {class: 'k'}, n),
+      h('td', {class: 'i'}, found.shown ? found.interval : '–'), h('td', {class: 'k'}, hatched(n)),
       h('td', {class: 'w'}, bars(found.level), h('span', {}, verdict(found))));
   };
   one('[data-r=visits]', section).replaceChildren(
@@ -164,7 +166,6 @@ function drawDots(section, outcome, visit) {
   }));
 }
 const isShare = found => found.estimate !== null;
-const hatch = () => h('i', {class: 'hat'}, 'hidden');
 function noShare(found) {
   if (isShare(found)) return null;
   return found.said === 'hidden' ? hatch() : h('span', {class: 'why', title: found.why ?? ''}, found.said);
