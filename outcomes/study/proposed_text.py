@@ -11,6 +11,7 @@ from typing import Any, Final
 from outcomes.catalog.instruments import instrument, instrument_ids
 from outcomes.records.contents import Contents
 from outcomes.records.names import normalised
+from outcomes.results.rounding import is_small, round_count, smallest_shown
 from outcomes.study.outcome_sections import DEFAULT_OUTCOMES
 from outcomes.study.sections import DEFAULT_VISITS, TimeSpec
 from outcomes.study.toml_text import toml_value
@@ -27,8 +28,8 @@ COMPARATOR: Final = re.compile(
 )
 """Names of types that others are usually compared to."""
 MARGIN_SHARE: Final = 0.05
-FEWEST_SHOWN: Final = 11
-"""Smaller counts are not written: a study is a file that others may read."""
+THRESHOLD: Final = 11
+"""Smaller counts are not written, and larger ones rounded: others may read a study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +104,10 @@ def _population(contents: Contents) -> list[str]:
 
 
 def _many(count: int) -> str:
-    """A count as it may stand in a file that is passed on."""
-    return str(count) if count >= FEWEST_SHOWN else f"fewer than {FEWEST_SHOWN}"
+    """A count as it may stand in a file that is passed on: one taken from another tells no few."""
+    if is_small(count, THRESHOLD):
+        return f"fewer than {smallest_shown(THRESHOLD)}"
+    return f"about {round_count(count)}"
 
 
 def _known_regions() -> Sequence[str]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from outcomes.core.errors import RecordsError, UsageError
+from outcomes.records.contents import Contents
 from outcomes.study.propose import write_proposal, write_study
+from outcomes.study.proposed_text import Place, study_text
 from outcomes.study.spec import StudySpec, read_study
 from tests.records_example import write_example
 
@@ -42,12 +44,19 @@ def larger(tmp_path: Path) -> Path:
 def test_the_commonest_type_is_the_reference(tmp_path: Path) -> None:
     study, text = proposed(tmp_path, larger(tmp_path))
     assert (study.exposure.reference, study.exposure.primary) == ("exercise", "manual_therapy")
-    assert "exercise 30, manual_therapy fewer than 11" in text
+    assert "exercise about 30, manual_therapy fewer than 15" in text
     assert study.population.body_regions == ("low_back",)
     assert [outcome.instrument for outcome in study.outcomes] == ["rmdq24"]
     assert [visit.label for visit in study.visits] == ["week_12"]
     assert study.records_path == (tmp_path / "records").resolve()
     assert "GAP: give the smallest difference" in text
+
+
+def test_counts_are_rounded_and_say_so() -> None:
+    contents = Contents(n_episodes=65, regions={"low_back": 63, "neck": 2})
+    text = study_text("a", Place(records="x", mapping="y"), contents, {})
+    assert "most episodes (about 65 of about 65); others: neck (fewer than 15)" in text
+    assert "63" not in text
 
 
 def test_what_else_could_be_the_reference_is_named_comparators_first(tmp_path: Path) -> None:
