@@ -11,8 +11,8 @@ is asked of it are linear functions of beta (:mod:`outcomes.models.reference_gri
 Weights
 -------
 *Precision* weights divide the residual covariance. *Probability* weights make a pseudo-likelihood
-whose model-based standard errors are wrong: they need one of the sandwich kinds of inference
-(:mod:`outcomes.stats.sandwich`), a second pass over the rows.
+whose model-based standard errors are wrong: they need one of the empirical kinds of inference, a
+sandwich (:mod:`outcomes.stats.sandwich`) or the jackknife (:mod:`outcomes.stats.jackknife`).
 
 References
 ----------
@@ -23,19 +23,20 @@ References
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
 from outcomes.models.design import Design, build_design
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
-from outcomes.models.mmrm_request import Method, MmrmSpec, WeightKind
+from outcomes.models.mmrm_request import EMPIRICAL, Method, MmrmSpec, WeightKind
 from outcomes.models.mmrm_result import MmrmFit, MmrmResult
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import DfMethod, Inference, prepare_inference
+from outcomes.stats.jackknife import Jackknife, leave_clusters_out
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.reml import RemlFit, fit_reml
-from outcomes.stats.sandwich import Subjects
+from outcomes.stats.sandwich import Sandwich, SandwichKind, Subjects, sandwich_of
 
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
@@ -77,7 +78,8 @@ def fit_mmrm(
     method : {'reml', 'ml'}
     inference : str
         'kenward-roger' (the linear form), 'satterthwaite', 'between-within', 'residual'; or an
-        empirical (sandwich) covariance with degrees of freedom of its own, 'CR0', 'CR2' or 'CR3'.
+        empirical (sandwich) covariance with degrees of freedom of its own, 'CR0', 'CR2' or 'CR3',
+        or for few clusters 'jackknife'.
     group : str, optional
         Column with a covariance matrix of its own a level; constant within a subject.
     weights : str, optional
@@ -85,8 +87,9 @@ def fit_mmrm(
     weight_kind : {'precision', 'probability'}
         What they mean; probability weights are one a subject and need a sandwich.
     cluster : str, optional
-        For a sandwich, the column of what is kept together, such as a patient with several
-        episodes or a clinic; constant within a subject. Default: each subject by itself.
+        For a sandwich or the jackknife, the column of what is kept together, such as a patient
+        with several episodes or a clinic; constant within a subject. A sandwich takes each subject
+        by itself where none is named.
 
     Returns
     -------
@@ -126,9 +129,9 @@ def fit_mmrm(
     )
     rows = read_long(data, roles)
     design = build_design(rows, parsed)
-    moments = _moments(design, rows)
+    moments = _moments(design, rows, by_cluster=spec.inference == "jackknife")
     reml, fallback = _fit_first(moments, design, spec)
-    prepared = prepare_inference(reml, spec.inference, _subjects(design))
+    prepared = prepare_inference(reml, spec.inference, _empirical(reml, design, moments, spec))
     grid = ReferenceGrid(design=design, data=rows, covariates=parsed.covariates)
     return MmrmResult(
         spec=spec,
@@ -139,34 +142,49 @@ def fit_mmrm(
     )
 
 
-def _subjects(design: Design) -> Subjects:
-    return Subjects(
+def _empirical(
+    fit: RemlFit, design: Design, moments: Moments, spec: MmrmSpec
+) -> Sandwich | Jackknife | None:
+    """The covariance that does not rest on the model, where it is asked for."""
+    if spec.inference == "jackknife":
+        return leave_clusters_out(fit, moments, design.maps)
+    if spec.inference not in EMPIRICAL:
+        return None
+    subjects = Subjects(
         z=design.z,
         y=design.y,
         group=design.group,
         weights=design.weights,
         cluster=design.cluster,
     )
+    return sandwich_of(fit, subjects, cast("SandwichKind", spec.inference))
 
 
 def _few_clusters(inference: Inference) -> list[str]:
-    """A note where a sandwich rests on few clusters."""
-    sandwich = inference.sandwich
-    if sandwich is None or sandwich.n_clusters >= FEW_CLUSTERS:
+    """A note where an empirical covariance rests on few clusters."""
+    empirical = inference.empirical
+    if empirical is None or empirical.n_clusters >= FEW_CLUSTERS:
         return []
     return [
-        f"The sandwich rests on {sandwich.n_clusters} clusters: standard errors and degrees of "
-        f"freedom are uncertain below {FEW_CLUSTERS}, most of all by CR0."
+        f"Standard errors rest on {empirical.n_clusters} clusters: below {FEW_CLUSTERS} they are "
+        "uncertain themselves, and those by CR0 too small."
     ]
 
 
-def _moments(design: Design, rows: LongRows) -> Moments:
+def _moments(design: Design, rows: LongRows, *, by_cluster: bool) -> Moments:
     # Each visit of z has its own columns where it must, so a name alone need not be unique.
     names = [f"{k}: {name}" for k, name in enumerate(design.z_names)]
     layout = choose_layout(
         design.z, design.y, columns=names, visits=rows.visits, groups=rows.groups
     )
-    return accumulate(layout, design.z, design.y, group=design.group, weights=design.weights)
+    return accumulate(
+        layout,
+        design.z,
+        design.y,
+        group=design.group,
+        cluster=design.cluster if by_cluster else None,
+        weights=design.weights,
+    )
 
 
 def _fit_first(moments: Moments, design: Design, spec: MmrmSpec) -> tuple[RemlFit, list[str]]:

@@ -14,7 +14,7 @@ from outcomes.stats.sandwich import SandwichKind
 Method = Literal["reml", "ml"]
 WeightKind = Literal["precision", "probability"]
 
-SANDWICH: Final[tuple[str, ...]] = get_args(SandwichKind)
+EMPIRICAL: Final[tuple[str, ...]] = (*get_args(SandwichKind), "jackknife")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +44,22 @@ class MmrmSpec:
                 "Kenward-Roger needs method='reml'; with method='ml' choose inference="
                 "'satterthwaite', 'between-within', 'residual' or a sandwich."
             )
-        self._check_sandwich()
+        self._check_empirical()
 
-    def _check_sandwich(self) -> None:
-        if self.inference in SANDWICH:
+    def _check_empirical(self) -> None:
+        if self.inference == "jackknife" and self.cluster is None:
+            raise UsageError("inference='jackknife' leaves clusters out: name them by cluster=.")
+        if self.inference in EMPIRICAL:
             return
         if self.cluster is not None:
             raise UsageError(
-                f"cluster='{self.cluster}' serves the sandwich inferences: choose inference= from "
-                f"{list(SANDWICH)}, or leave cluster out."
+                f"cluster='{self.cluster}' serves the empirical inferences: choose inference= from "
+                f"{list(EMPIRICAL)}, or leave cluster out."
             )
         if self.weight_kind == "probability":
             raise UsageError(
                 "weight_kind='probability' makes a pseudo-likelihood whose model-based standard "
-                f"errors are wrong: choose inference= from {list(SANDWICH)}."
+                f"errors are wrong: choose inference= from {list(EMPIRICAL)}."
             )
 
 

@@ -18,6 +18,9 @@ Methods
 ``CR0``, ``CR2``, ``CR3``
     The empirical covariance with degrees of freedom of its own: :mod:`outcomes.stats.sandwich`.
     Joint tests combine those of the eigenrows as Satterthwaite's do.
+``jackknife``
+    The covariance of fits without one cluster, t with clusters - 1:
+    :mod:`outcomes.stats.jackknife`.
 
 A row that is not estimable gives NaN. Rows, gradients and covariances are contractions of moments:
 m rows cost m columns of a design, whatever the number of subjects.
@@ -36,7 +39,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,16 +50,18 @@ from outcomes.stats.cells import Cells, Point
 from outcomes.stats.columns import column_degrees
 from outcomes.stats.covariance import structure
 from outcomes.stats.information import row_slopes, scaled_slopes, slope_matrices
+from outcomes.stats.jackknife import Jackknife
 from outcomes.stats.kenward_roger import Scaled, adjusted_covariance, scaled_test
 from outcomes.stats.newton import entry_root
 from outcomes.stats.reml import RemlFit
-from outcomes.stats.sandwich import Sandwich, SandwichKind, Subjects, empirical
+from outcomes.stats.sandwich import Sandwich, SandwichKind
 
 Array = npt.NDArray[np.float64]
 ModelBased = Literal["kenward-roger", "satterthwaite", "between-within", "residual"]
-DfMethod = ModelBased | SandwichKind
+DfMethod = ModelBased | SandwichKind | Literal["jackknife"]
 
-METHODS = (*get_args(ModelBased), *get_args(SandwichKind))
+Empirical = Sandwich | Jackknife
+METHODS = (*get_args(ModelBased), *get_args(SandwichKind), "jackknife")
 _ROWS_AT_ONCE = 64
 
 
@@ -96,8 +101,8 @@ class Inference:
         Asymptotic covariance of the entries of the covariance matrices.
     phi_used : (r, r) array
         ``beta_cov`` in the basis.
-    sandwich : Sandwich or None
-        The empirical covariance, where ``method`` is one.
+    empirical : Sandwich or Jackknife or None
+        The empirical covariance, where ``method`` asks for one.
     """
 
     method: DfMethod
@@ -107,7 +112,7 @@ class Inference:
     point: Point
     entry_cov: Array
     phi_used: Array
-    sandwich: Sandwich | None = None
+    empirical: Empirical | None = None
 
     def linear(self, L: Array) -> Linear:
         """Estimates, standard errors and degrees of freedom of the rows of ``L`` (m, p).
@@ -116,8 +121,8 @@ class Inference:
         """
         rows = self.cells.basis.rows(L)
         covariance = rows @ self.phi_used @ rows.T
-        if self.sandwich is not None:
-            lost = self.sandwich.undetermined(np.nan_to_num(rows))
+        if self.empirical is not None:
+            lost = self.empirical.undetermined(np.nan_to_num(rows))
             covariance[lost], covariance[:, lost] = np.nan, np.nan
         return Linear(
             estimate=self.cells.basis.estimate(L, self.point.gamma),
@@ -171,10 +176,10 @@ class Inference:
 
     def _row_degrees(self, rows: Array) -> Array:
         """(m,) degrees of freedom, by Satterthwaite's approximation, of rows in the basis."""
-        if self.sandwich is None:
+        if self.empirical is None:
             return self._satterthwaite(rows)
         parts = np.split(rows, range(_ROWS_AT_ONCE, rows.shape[0], _ROWS_AT_ONCE))
-        return np.concatenate([self.sandwich.degrees(part) for part in parts])
+        return np.concatenate([self.empirical.degrees(part) for part in parts])
 
     def _satterthwaite(self, rows: Array) -> Array:
         """(m,) degrees of freedom of rows (m, r) in the basis."""
@@ -190,17 +195,18 @@ class Inference:
 
 
 def prepare_inference(
-    fit: RemlFit, method: DfMethod = "kenward-roger", subjects: Subjects | None = None
+    fit: RemlFit, method: DfMethod = "kenward-roger", empirical: Empirical | None = None
 ) -> Inference:
     """Make ready what standard errors and degrees of freedom of ``fit`` need.
 
     Parameters
     ----------
     fit : RemlFit
-    method : {'kenward-roger', 'satterthwaite', 'between-within', 'residual', 'CR0', 'CR2', 'CR3'}
-        Kenward-Roger needs a fit by REML.
-    subjects : Subjects, optional
-        The rows of the fit, which the empirical covariances need.
+    method : str
+        One of ``METHODS``. Kenward-Roger needs a fit by REML.
+    empirical : Sandwich or Jackknife, optional
+        From :func:`outcomes.stats.sandwich.sandwich_of` or
+        :func:`outcomes.stats.jackknife.leave_clusters_out`, which the methods of these names need.
     """
     if method not in METHODS:
         raise UsageError(f"'{method}' is no method; choose from {list(METHODS)}.")
@@ -209,12 +215,11 @@ def prepare_inference(
     cells, point = fit.cells, fit.point
     form = structure(fit.covariance, cells.n_visits)
     root = entry_root(form, fit.theta, fit.theta_cov, len(fit.sigmas))
-    phi, sandwich = point.phi, None
-    if method in get_args(SandwichKind):
-        if subjects is None:
-            raise UsageError(f"'{method}' needs a second pass over the rows: give them.")
-        sandwich = empirical(fit, subjects, cast("SandwichKind", method))
-        phi = sandwich.phi
+    phi = point.phi
+    if (method not in get_args(ModelBased)) != (empirical is not None):
+        raise UsageError(f"'{method}' and an empirical covariance do not go together.")
+    if empirical is not None:
+        phi = empirical.phi
     elif method == "kenward-roger" and fit.phi_adjusted is not None:
         phi = fit.phi_adjusted
     elif method == "kenward-roger":
@@ -227,7 +232,7 @@ def prepare_inference(
         point=point,
         entry_cov=root @ root.T,
         phi_used=phi,
-        sandwich=sandwich,
+        empirical=empirical,
     )
 
 

@@ -229,7 +229,7 @@ class Sandwich:
         return roots, code.astype(np.int64)
 
 
-def empirical(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwich:
+def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwich:
     """Make ready the empirical covariance of a fit.
 
     Parameters

@@ -6,10 +6,10 @@ import pytest
 from scipy.stats import t as t_distribution
 
 from outcomes import fit_mmrm
-from outcomes.core.errors import UsageError
+from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.reml import fit_reml
-from outcomes.stats.sandwich import Subjects, empirical
+from outcomes.stats.sandwich import Subjects, sandwich_of
 from tests.unit.mmrm_rows import by_visit_maps, moments_of, trial
 from tests.unit.test_fit_mmrm import trial as long_trial
 
@@ -78,7 +78,7 @@ def test_agrees_with_whole_matrices(kind, n, make, groups):
     fit, maps, subjects = fitted(n=n, cluster=make(n), groups=groups)
     rows = np.eye(fit.beta.size)[3:]
     covariance, degrees = dense(fit, maps, subjects, KINDS[kind], rows)
-    ours = prepare_inference(fit, kind, subjects)
+    ours = prepare_inference(fit, kind, sandwich_of(fit, subjects, kind))
     scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     np.testing.assert_allclose(ours.beta_cov / scale, covariance / scale, atol=1e-9)
     np.testing.assert_allclose(ours.linear(rows).df, degrees, rtol=1e-8)
@@ -91,7 +91,7 @@ def test_weights_enter_as_precisions():
     weights = np.random.default_rng(2).uniform(0.3, 3, 60)
     fit, maps, subjects = fitted(weights=weights)
     covariance, _ = dense(fit, maps, subjects, -0.5, np.eye(fit.beta.size))
-    ours = prepare_inference(fit, "CR2", subjects).beta_cov
+    ours = prepare_inference(fit, "CR2", sandwich_of(fit, subjects, "CR2")).beta_cov
     np.testing.assert_allclose(ours, covariance, rtol=1e-8, atol=1e-12)
 
 
@@ -132,12 +132,59 @@ def test_few_clusters_are_said():
     assert (found.coefficients()["df"] < 10).all()
 
 
+@pytest.mark.parametrize("covariance", ["us", "cs"])
+def test_the_jackknife_of_one_visit_is_almost_cr3(covariance):
+    data = long_trial(n=120, weeks=(6,), missing=0.1).assign(clinic=lambda d: d["id"].str[-1])
+    formula = "score ~ age + exposure + sex"
+    options = {"subject": "id", "visit": "week", "cluster": "clinic", "covariance": covariance}
+    jackknife = fit_mmrm(data, formula, inference="jackknife", **options)
+    other = fit_mmrm(data, formula, inference="CR3", **options)
+    np.testing.assert_allclose(jackknife.beta_cov, 0.9 * other.beta_cov, rtol=1e-8, atol=1e-12)
+    assert jackknife.coefficients()["df"].eq(9).all()
+
+
+def test_the_jackknife_is_what_fits_without_a_clinic_say():
+    data = long_trial(n=120).assign(clinic=lambda d: d["id"].str[-1])
+    formula, options = "score ~ age + week*exposure", {"subject": "id", "visit": "week"}
+    whole = fit_mmrm(data, formula, inference="jackknife", cluster="clinic", **options)
+    parts = [
+        fit_mmrm(data[data["clinic"] != clinic], formula, **options).beta - whole.beta
+        for clinic in sorted(set(data["clinic"]))
+    ]
+    expected = 0.9 * sum(np.outer(part, part) for part in parts)
+    np.testing.assert_allclose(whole.beta_cov, expected, rtol=1e-6, atol=1e-10)
+
+
+def test_the_jackknife_of_few_clinics_is_refused():
+    data = long_trial(n=60).assign(clinic=lambda d: d["id"].str[-1].astype(int) % 5)
+    options = {"subject": "id", "visit": "week", "inference": "jackknife"}
+    with pytest.raises(NotEstimable, match="5 clusters and needs 6"):
+        fit_mmrm(data, "score ~ week*exposure", cluster="clinic", **options)
+    with pytest.raises(UsageError, match="cluster="):
+        fit_mmrm(data, "score ~ week*exposure", **options)
+
+
+def test_what_a_single_clinic_determines_has_no_standard_error_by_the_jackknife():
+    data = long_trial(n=80).assign(clinic=lambda d: d["id"].str[-1])
+    data["exposure"] = np.where(data["clinic"] == "3", "alone", "usual")
+    found = fit_mmrm(
+        data,
+        "score ~ age + week + exposure",
+        subject="id",
+        visit="week",
+        cluster="clinic",
+        inference="jackknife",
+    ).coefficients()
+    alone = found["term"].isin(["(Intercept)", "exposureusual"])  # its mean, and all against it
+    assert found["std_error"].isna().tolist() == alone.tolist()
+
+
 def test_rows_of_another_fit_are_refused():
     fit, _, subjects = fitted()
     other = Subjects(z=subjects.z[1:], y=subjects.y[1:], group=subjects.group[1:])
     with pytest.raises(UsageError, match="not those"):
-        empirical(fit, other, "CR2")
-    with pytest.raises(UsageError, match="second pass"):
+        sandwich_of(fit, other, "CR2")
+    with pytest.raises(UsageError, match="do not go together"):
         prepare_inference(fit, "CR2")
 
 
@@ -157,7 +204,8 @@ def test_clusters_that_share_a_course_are_covered():
         fit = fit_reml(moments_of(z, y), maps)
         subjects = Subjects(z=z, y=y, group=np.zeros(n, dtype=np.int64), cluster=clinic)
         for kind in held:
-            found = prepare_inference(fit, kind, subjects).linear(row)
+            sandwich = sandwich_of(fit, subjects, kind) if kind == "CR2" else None
+            found = prepare_inference(fit, kind, sandwich).linear(row)
             half = t_distribution.ppf(0.975, found.df[0]) * found.std_error[0]
             held[kind] += bool(abs(found.estimate[0]) <= half)
     assert 0.91 <= held["CR2"] / studies <= 0.985
