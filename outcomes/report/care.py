@@ -11,7 +11,7 @@ from markupsafe import Markup
 from outcomes.figures.codelivery import Combination, codelivery_picture, component_order
 from outcomes.figures.svg import SMALL, Estimate, Scale, row_picture
 from outcomes.report.comparisons import as_number
-from outcomes.report.context import HIDDEN, Cell, Context, value_cell
+from outcomes.report.context import HIDDEN, Cell, Context, sized, value_cell
 from outcomes.report.study import unit_words
 from outcomes.results.wording import (
     capitalised,
@@ -191,7 +191,7 @@ def _dose_unit(row: dict[Any, Any]) -> str:
 def _dose_cell(
     context: Context, exposure: str, row: dict[Any, Any], scale: Scale
 ) -> tuple[str, Cell, str, Markup]:
-    cell = value_cell(row)
+    cell = sized(context.study, value_cell(row), row)
     middle, low, high = (as_number(row[name]) for name in ("estimate", "low", "high"))
     if middle is None or low is None or high is None:
         return exposure, cell, "", Markup()

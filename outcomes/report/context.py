@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -13,7 +13,7 @@ from outcomes.report.comparisons import Comparisons, as_number, build_comparison
 from outcomes.report.means import Means, build_means
 from outcomes.report.narrative import Narrative
 from outcomes.report.study import Study, build_study
-from outcomes.results.wording import missing, value_text
+from outcomes.results.wording import count, missing, value_text
 
 if TYPE_CHECKING:
     from outcomes.report.release import Release
@@ -72,6 +72,17 @@ class Grid:
 HIDDEN = Cell(text="", hidden=True)
 HIDDEN_MARK = "\u25a8"
 """A hidden number inside a text; the page puts the hatch in its place."""
+
+
+def n_words(study: Study, n: float | None) -> str:
+    """Return a count; where small numbers are hidden, one that is not there is marked."""
+    return HIDDEN_MARK if n is None and study.threshold else count(n)
+
+
+def sized(study: Study, cell: Cell, row: Mapping[Any, Any]) -> Cell:
+    """Return a cell with how many its number rests on; a hidden cell may leave it out."""
+    n = as_number(row.get("n_episodes"))
+    return cell if n is None and cell.hidden else replace(cell, n=n_words(study, n))
 
 
 def value_cell(row: Mapping[Any, Any], *, name: str = "estimate") -> Cell:

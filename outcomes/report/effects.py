@@ -12,7 +12,7 @@ from outcomes.figures.theme import tick_decimals
 from outcomes.figures.trajectory import Course, panel_picture, panel_shapes, together_picture
 from outcomes.report.answer import forest_rows
 from outcomes.report.comparisons import Contrast
-from outcomes.report.context import HIDDEN_MARK, Cell, Context, Grid
+from outcomes.report.context import HIDDEN_MARK, Cell, Context, Grid, n_words
 from outcomes.report.courses import outcome_course
 from outcomes.report.responders import Responders, build_responders
 from outcomes.report.study import Outcome, Study, source_words
@@ -250,11 +250,6 @@ def n_text(study: Study, contrast: Contrast) -> str:
         return ""
     own, other = (n_words(study, n) for n in (contrast.n, contrast.n_reference))
     return f"n {own} against {other}"
-
-
-def n_words(study: Study, n: float | None) -> str:
-    """Return a count; where small numbers are hidden, one that is not there is marked."""
-    return HIDDEN_MARK if n is None and study.threshold else count(n)
 
 
 def visit_n(study: Study, contrast: Contrast) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -17,9 +17,9 @@ from outcomes.figures.svg import (
 )
 from outcomes.figures.theme import nice_ticks
 from outcomes.report.comparisons import as_number
-from outcomes.report.context import HIDDEN, Cell, Context, count_cell, value_cell
+from outcomes.report.context import HIDDEN, Cell, Context, count_cell, sized, value_cell
 from outcomes.report.harm_words import HarmWords, harm_words
-from outcomes.report.study import unit_words
+from outcomes.report.study import Study, unit_words
 from outcomes.results.wording import capitalised, count, interval, number, percent
 
 if TYPE_CHECKING:
@@ -266,7 +266,8 @@ def build_described(context: Context, *, all_visits: bool = False) -> list[Domai
     listed; the released table holds the others.
     """
     table = context.release.table("described")
-    keep = ("", BASELINE, context.study.primary_visit)
+    study = context.study
+    keep = ("", BASELINE, study.primary_visit)
     domains: dict[str, list[DescribedRow]] = {}
     keys = ["domain", "measure", "label", "visit", "statistic", "unit"]
     for key, part in table.groupby(keys, sort=False):
@@ -274,12 +275,14 @@ def build_described(context: Context, *, all_visits: bool = False) -> list[Domai
         if not all_visits and visit not in keep:
             continue
         rows = {r["exposure"]: r for r in part.to_dict("records")}
-        cells = tuple((e, _described_cell(rows.get(e))) for e in context.study.exposures)
+        cells = tuple(
+            (e, _described_cell(context.study, rows.get(e))) for e in context.study.exposures
+        )
         row = DescribedRow(
             label=label,
             what=_what(_visit_name(context, visit), statistic, unit),
             cells=cells,
-            everyone=_described_cell(rows.get("")),
+            everyone=_described_cell(study, rows.get("")),
         )
         domains.setdefault(domain, []).append(row)
     return [
@@ -301,11 +304,8 @@ def _what(visit: str, statistic: str, unit: str) -> str:
     return ", ".join(part for part in (which, visit) if part)
 
 
-def _described_cell(row: dict[Any, Any] | None) -> Cell:
-    if row is None:
-        return Cell()
-    n = as_number(row.get("n_episodes"))
-    return replace(value_cell(row), n="" if n is None else count(n))
+def _described_cell(study: Study, row: dict[Any, Any] | None) -> Cell:
+    return Cell() if row is None else sized(study, value_cell(row), row)
 
 
 def _visit_name(context: Context, visit: str) -> str:

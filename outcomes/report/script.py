@@ -16,9 +16,9 @@ from outcomes.figures.theme import CONFIG, layout, marker_path, tick_decimals
 from outcomes.figures.trajectory import Course, line_traces
 from outcomes.report.checks import check_lines, checks_title, comparison_words
 from outcomes.report.comparisons import Contrast
-from outcomes.report.context import Context
+from outcomes.report.context import Context, n_words
 from outcomes.report.courses import outcome_course
-from outcomes.report.effects import forest_scale, n_text, n_words
+from outcomes.report.effects import forest_scale, n_text
 from outcomes.report.medicines import build_use
 from outcomes.report.responders import build_responders
 from outcomes.results.wording import Code, number

@@ -369,7 +369,12 @@ def test_every_component_and_measure_of_dose_is_listed(context: Context) -> None
         "Posture correction",
         "Pain education",
     ]
-    assert len(build_dose(context)) == 4
+    rows = build_dose(context)
+    assert len(rows) == 4
+    table = context.release.table("dose")
+    first = table[table["measure"].eq(table["measure"].iloc[0])].set_index("exposure")
+    sizes = {exposure: cell.n for exposure, cell, _, _ in rows[0].cells}
+    assert sizes["exercise"] == f"{first['n_episodes']['exercise']:,.0f}"
 
 
 def test_responders_start_at_the_declared_threshold(context: Context) -> None:
