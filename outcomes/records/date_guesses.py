@@ -71,20 +71,31 @@ _FORMS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class DateForms:
-    """The forms to declare, none where dates are read anyway; or what has to be asked."""
+    """The forms to declare, none where dates are read anyway; or what has to be asked.
+
+    ``notes`` name the columns that are read like others without a date of their own to tell.
+    """
 
     forms: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Cells of one form: those that are read with the day first, the month first, or at all."""
+    """Cells of one form in one place: read with the day first, the month first, or at all."""
 
+    place: str
     form: _Form
     first: int
     twin: int
     any: int
+
+    @property
+    def tells(self) -> bool:
+        """Whether a cell shows which part is the day, or a point does."""
+        settled = self.first < self.any or self.twin < self.any
+        return settled or not self.form.twin or self.form.mark == "."
 
 
 def guess_forms(connection: Any, columns: Iterable[tuple[Loaded, str]]) -> DateForms:
@@ -97,8 +108,7 @@ def guess_forms(connection: Any, columns: Iterable[tuple[Loaded, str]]) -> DateF
         seen += found
         if holds_texts and not found:
             gaps.append(
-                f"{column!r} in {source.origin.name} holds dates in a form that was not "
-                "recognised: say which"
+                f"{_place(source, column)} holds dates in a form that was not recognised: say which"
             )
     return _decided(seen, gaps)
 
@@ -128,7 +138,14 @@ def _decided(seen: list[_Seen], gaps: list[str]) -> DateForms:
             gaps.append(
                 f"are dates written {form.first} or {form.twin}? In no part is above 12 to tell"
             )
-    return DateForms(forms=tuple(forms), gaps=tuple(gaps))
+    telling = {one.place for one in seen if one.tells}
+    silent = dict.fromkeys(one.place for one in seen if one.place not in telling)
+    notes = [f"no part of {place} is above 12: it is read like the others" for place in silent]
+    return DateForms(forms=tuple(forms), gaps=tuple(gaps), notes=tuple(notes))
+
+
+def _place(source: Loaded, column: str) -> str:
+    return f"{column!r} in {source.origin.name}"
 
 
 def _looked_at(connection: Any, source: Loaded, column: str) -> tuple[bool, list[_Seen]]:
@@ -143,7 +160,8 @@ def _looked_at(connection: Any, source: Loaded, column: str) -> tuple[bool, list
         f" LIMIT {MOST_SHAPES}"
     ).fetchall()
     likely = [form for form in _FORMS if any(_shape(form.first).fullmatch(s) for (s,) in shapes)]
-    seen = [_counted(connection, texts, form) for form in likely]
+    place = _place(source, column)
+    seen = [_counted(connection, texts, place, form) for form in likely]
     seen = [one for one in seen if one.any and not _year_first(connection, texts, one.form)]
     return bool(shapes), seen
 
@@ -164,10 +182,10 @@ def _year_first(connection: Any, texts: str, form: _Form) -> bool:
     return bool(turned)
 
 
-def _counted(connection: Any, texts: str, form: _Form) -> _Seen:
+def _counted(connection: Any, texts: str, place: str, form: _Form) -> _Seen:
     first, twin = _fits(form.first), _fits(form.twin) if form.twin else "FALSE"
     counts = ", ".join(f"count(*) FILTER ({fits})" for fits in (first, twin, f"{first} OR {twin}"))
-    return _Seen(form, *connection.execute(f"SELECT {counts} FROM {texts}").fetchone())
+    return _Seen(place, form, *connection.execute(f"SELECT {counts} FROM {texts}").fetchone())
 
 
 def _fits(form: str) -> str:

@@ -299,7 +299,8 @@ class _Draft:
             return [*lines, f"#      in a line such as format = {quoted(known)}"]
         if not found.forms:
             return []
-        return [f"format = {quoted(found.forms)}    # as the dates are written"]
+        notes = [f"# Look here: {note}." for note in found.notes]
+        return [*notes, f"format = {quoted(found.forms)}    # as the dates are written"]
 
     def _source_lines(self, source: Loaded, tables: Sequence[TableGuess]) -> list[str]:
         keys = _key_columns(tables)

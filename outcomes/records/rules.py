@@ -28,7 +28,8 @@ KIND_WORDS: Final = {
 TYPE_REMEDY: Final = "Correct the cells, or name the code for missing in the mapping."
 TYPE_REMEDIES: Final = {
     "boolean": "Yes, no, true, false, 1 and 0 are understood: correct the cells, or recode yours in"
-    ' mapping.toml, recode = { "ja" = true, "nein" = false }.'
+    ' mapping.toml, recode = { "ja" = true, "nein" = false }.',
+    "number": f'{TYPE_REMEDY} Where it is the decimal mark, say decimal = "," of the source there.',
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from outcomes.records.guesses import RECORD_NUMBER, guess_column, guess_table
 from outcomes.records.names import normalised
@@ -11,18 +11,30 @@ from outcomes.records.schema import TABLES
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import ident
 
+HOLD_SESSIONS: Final = (TABLES["sessions"], TABLES["components"], None)
+"""What the name of a file may speak of whose rows are sessions."""
+
 
 def count_anew(connection: Any, loaded: Iterable[Loaded]) -> bool:
-    """Whether the file of sessions has one session's number in several rows."""
+    """Whether one session's number stands in several cases, in a file that may hold sessions."""
     for source in loaded:
-        column = _session_number(source)
-        if column and guess_table(source.origin.stem)[0] is TABLES["sessions"]:
+        number, _ = guess_column("session_id", list(source.columns))
+        case = _case(source)
+        if number and case and guess_table(source.origin.stem)[0] in HOLD_SESSIONS:
             (repeats,) = connection.execute(
-                f"SELECT count(DISTINCT {ident(column)}) < count({ident(column)}) "
-                f"FROM {source.relation}"
+                f"SELECT count(DISTINCT ({ident(case)}, {ident(number)})) > "
+                f"count(DISTINCT {ident(number)}) FROM {source.relation} "
+                f"WHERE {ident(number)} IS NOT NULL"
             ).fetchone()
-            return bool(repeats)
+            if repeats:
+                return True
     return False
+
+
+def _case(source: Loaded) -> str:
+    """The column whose sessions are counted: an episode's, else a person's; empty for none."""
+    names = list(source.columns)
+    return guess_column("episode_id", names)[0] or guess_column("patient_id", names)[0]
 
 
 def only_counts(connection: Any, source: Loaded, column: str) -> bool:

@@ -267,3 +267,31 @@ def test_people_of_two_digits_were_born_before_they_came(tmp_path: Path) -> None
     assert records.frame("SELECT age FROM episodes ORDER BY _row")["age"].tolist() == [70, 10, 43]
     years = records.frame("SELECT birth_year FROM patients ORDER BY 1")["birth_year"]
     assert years.tolist() == [1955, 1982, 2015]
+
+
+def test_a_column_whose_dates_do_not_tell_is_named_where_others_decide(tmp_path: Path) -> None:
+    proposal = export(tmp_path, ("03/02/2025", "04/02/2025"), ("02/28/2025",))
+    assert format_line(proposal) == 'format = ["%m/%d/%Y"]'
+    assert "Look here: no part of 'Start Date' in cases.csv is above 12" in proposal.text
+    assert proposal.text.count("Look here") == 1
+
+
+@pytest.mark.parametrize("named", ["Visit ID", "session_id"])
+def test_ids_that_begin_anew_with_every_case_are_joined_to_it_too(
+    named: str, tmp_path: Path
+) -> None:
+    proposal = numbered(tmp_path, (1, 2, 1, 2), named)
+    assert proposal.text.count(f'session_id = ["case_id", "{named}"]') == 2
+    assert not [p for p in read(tmp_path, proposal.text) if p.severity in ("fatal", "error")]
+
+
+def test_a_session_in_several_rows_of_one_case_is_not_counted_anew(tmp_path: Path) -> None:
+    numbered(tmp_path, (1, 2, 3, 4))
+    (tmp_path / "interventions.csv").unlink()
+    (tmp_path / "visits.csv").write_text(
+        "Visit No,case_id,visit_date,therapy\n1,1,2025-04-01,massage\n1,1,2025-04-01,exercise\n"
+        "2,2,2025-04-02,exercise\n"
+    )
+    proposal = propose_mapping(tmp_path)
+    assert proposal.text.count('session_id = "Visit No"') == 2
+    assert not [p for p in read(tmp_path, proposal.text) if p.severity in ("fatal", "error")]

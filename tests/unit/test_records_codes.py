@@ -146,3 +146,10 @@ def test_what_is_neither_yes_nor_no_is_said_with_how_to_recode_it(tmp_path: Path
     records = read_records(write_example(tmp_path, {"sessions.csv": text}))
     (problem,) = [one for one in records.problems if one.rule == "type"]
     assert 'recode = { "ja" = true, "nein" = false }' in problem.remedy
+
+
+def test_a_decimal_mark_that_was_not_found_out_is_said(tmp_path: Path) -> None:
+    text = 'episode_id,day,instrument,score\nE1,0,nprs,"7,5"\nE1,40,nprs,5\n'
+    records = read_records(write_example(tmp_path, {"assessments.csv": text}))
+    (problem,) = [one for one in records.problems if one.rule == "type"]
+    assert 'decimal = ","' in problem.remedy
