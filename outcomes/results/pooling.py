@@ -93,8 +93,15 @@ def _pool_shares(rows: list[Row], rare: Levels) -> list[Row]:
             kept.append(pool)
         else:
             pool["count"] += row["count"]
-            pool["estimate"] += row["estimate"]
+    for pool in pools.values():
+        pool["estimate"] = _share(pool)
     return kept
+
+
+def _share(row: Row) -> float:
+    """Return the share of a pool from its counts: a sum of rounded shares may pass 1."""
+    known = as_float(row["n_episodes"])
+    return as_float(row["count"]) / known if known > 0 else math.nan
 
 
 def _pool_differences(rows: list[Row], rare: Levels, shares: list[Row]) -> list[Row]:

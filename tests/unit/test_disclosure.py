@@ -214,6 +214,28 @@ def test_rare_levels_are_pooled_and_not_named() -> None:
     assert audit_release(exact, shown, threshold=11) == []
 
 
+def test_a_category_whose_levels_are_all_rare_is_one_pool_of_everybody() -> None:
+    """25 levels of one person each in a group of 25: their shares add up to more than 1."""
+    sizes = {"exercise": 25, "usual_care": 35, "": 60}
+    levels = [f"code {k}" for k in range(35)]
+    baseline = [
+        {"variable": "diagnosis", "level": level, "exposure": exposure, "statistic": "share"}
+        | {"count": n, "n_episodes": size, "n_missing": 0, "estimate": n / size}
+        for exposure, size in sizes.items()
+        for k, level in enumerate(levels)
+        for n in [int(k < 25) * (exposure != "usual_care") + (exposure != "exercise")]
+    ]
+    assert sum(row["estimate"] for row in baseline if row["exposure"] == "exercise") > 1
+    balance = [
+        {"variable": "diagnosis", "level": level, "exposure": "exercise", "smd": 0.1}
+        | {"reference": "usual_care"}
+        for level in levels
+    ]
+    shown = _strict(baseline=baseline, balance=balance)
+    assert shown["baseline"]["estimate"].tolist() == [1.0] * 3
+    assert shown["balance"]["smd"].tolist() == [0.0]
+
+
 def test_a_group_below_the_threshold_is_hidden_with_what_gives_it_away() -> None:
     sizes = {"exercise": 300, "modalities": 5}
     seen = {"exercise": 200, "modalities": 4}
