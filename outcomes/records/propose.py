@@ -34,7 +34,7 @@ from outcomes.records.names import normalised
 from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
 from outcomes.records.schema import IDENTIFIERS, TABLES
-from outcomes.records.session_numbers import count_anew, only_counts
+from outcomes.records.session_numbers import case_of, count_anew, find_first_day, only_counts
 from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
 from outcomes.records.wide_guesses import WideGuess, guess_instruments, guess_wide
 
@@ -137,7 +137,9 @@ class _Draft:
         if self._start is not None:
             start, day = self._start
             patient = guess_column_of("patient_id", start)
-            lines += date_lines(start.origin.name, _id_of(start), patient, day)
+            lines += date_lines(start.origin.name, case_of(start), patient, day)
+            if guess_date("start", list(start.columns)) != day:
+                lines.append("# No file says when episodes began: the first of these is day 0.")
             lines += self._form_lines(parts)
         for source, tables in parts:
             for table in tables:
@@ -152,9 +154,9 @@ class _Draft:
     def _find_start(self) -> tuple[Loaded, str] | None:
         for source in sorted(self._loaded, key=lambda one: _rank(one.origin.stem)):
             start = guess_date("start", list(source.columns))
-            if start and _id_of(source):
+            if start and case_of(source):
                 return source, start
-        return None
+        return find_first_day(self._loaded)
 
     def _tables(self, source: Loaded) -> list[TableGuess]:
         names = list(source.columns)
@@ -183,7 +185,8 @@ class _Draft:
         if table is None:
             return self._table(source, fits, "its columns fit best", rest, wide)
         named = self._table(source, table.name, reason, rest, wide)
-        if not named.gaps or normalised(source.origin.stem) in TABLES:
+        both = {table.name, fits} == {"sessions", "components"}
+        if not named.gaps or both or normalised(source.origin.stem) in TABLES:
             return named
         reason = f"named like {table.name}, but its columns are those of {fits}"
         other = self._table(source, fits, reason, rest, wide)
@@ -266,7 +269,7 @@ class _Draft:
 
     def _with_case(self, source: Loaded, guess: Guess) -> Guess:
         """Join a session's number to the case where every case begins to count anew."""
-        case = _id_of(source)
+        case = case_of(source)
         if guess.column != "session_id" or not case or not self._anew:
             return guess
         reason = f"{guess.reason}; its numbers repeat, so with the case"
@@ -354,11 +357,6 @@ def guess_column_of(column: str, source: Loaded) -> str:
     guesses = guess_columns(TABLES["episodes"], list(source.columns), dated=False)
     found = [guess.says["from"] for guess in guesses if guess.column == column]
     return str(found[0]) if found else ""
-
-
-def _id_of(source: Loaded) -> str:
-    """The column that tells episodes apart: an episode's own id, else the person's."""
-    return guess_column_of("episode_id", source) or guess_column_of("patient_id", source)
 
 
 def _rank(stem: str) -> int:

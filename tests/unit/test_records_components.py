@@ -125,3 +125,20 @@ def test_a_file_is_taken_for_what_its_columns_are(tmp_path: Path) -> None:
     assert proposal.n_gaps == 0
     assert "named like sessions, but its columns are those of assessments" in proposal.text
     assert dict(read(tmp_path, proposal).n_rows)["assessments"] == 2
+
+
+def test_the_first_session_is_day_0_where_no_file_says_when_care_began(tmp_path: Path) -> None:
+    (tmp_path / "patients.csv").write_text("Patient ID,Sex\n1,F\n2,M\n")
+    (tmp_path / "therapy_sessions.csv").write_text(
+        "Patient ID,Session No,Date,Therapy Type,Completed\n1,1,9/1/24,Massage,Y\n"
+        "1,2,9/14/24,Massage,N\n2,1,9/20/24,exercise,Y\n"
+    )
+    (tmp_path / "scores.csv").write_text("Patient ID,Date,NPRS\n1,8/31/24,7\n2,10/4/24,3\n")
+    proposal = propose_mapping(tmp_path)
+    assert proposal.n_gaps == 0
+    assert "# No file says when episodes began: the first of these is day 0." in proposal.text
+    records = read(tmp_path, proposal)
+    days = records.frame("SELECT day FROM sessions ORDER BY _row")["day"].tolist()
+    assert days == [0, 13, 0]
+    assert records.frame("SELECT day FROM assessments ORDER BY _row")["day"].tolist() == [-1, 14]
+    assert [row[0] for row in given(records)] == ["1/1", "1/2", "2/1"]
