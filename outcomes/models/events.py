@@ -186,7 +186,7 @@ def _no_shares(k: int) -> Shares:
     return Shares(
         risk=np.full(k, np.nan),
         covariance=np.full((k, k), np.nan),
-        df=np.inf,
+        df=np.full((k, k), np.nan),
         one_sided=np.zeros(k, dtype=np.bool_),
     )
 

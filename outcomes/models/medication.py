@@ -39,7 +39,7 @@ from outcomes.models.effects import OPEN, common_row, interval
 from outcomes.models.events import Event, count, rows_of
 from outcomes.models.responder import DECIMALS, FAILURE, OBSERVED, baseline_scores, study_people
 from outcomes.models.share_rows import Counts, share_rows, too_few
-from outcomes.models.shares import LARGE_DF, Shares, observation_weights
+from outcomes.models.shares import Shares, independent_degrees, observation_weights
 
 if TYPE_CHECKING:
     from outcomes.models.change import OutcomeFit
@@ -251,5 +251,10 @@ def weighted_shares(answer: Mask, weights: Array, people: People) -> tuple[Share
     sums = population.members.total(parts[:, None])[:, 0]
     spread = np.bincount(population.member_exposure, sums**2, minlength=k)
     variance = spread * counts.n_patients / np.maximum(counts.n_patients - 1, 1)
-    shares = Shares(risk=risk, covariance=np.diag(variance), df=LARGE_DF, one_sided=one_sided)
+    shares = Shares(
+        risk=risk,
+        covariance=np.diag(variance),
+        df=independent_degrees(variance, counts.n_patients),
+        one_sided=one_sided,
+    )
     return shares, replace(counts, worth=total**2 / by_type(weights**2))

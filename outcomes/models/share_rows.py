@@ -2,7 +2,7 @@
 
 Intervals of a share are made on the logit scale, so that they stay between 0 and 1; those of a risk
 difference on its own scale; those of a risk ratio on the log scale. All use the t distribution with
-the degrees of freedom that the draws leave.
+the degrees of freedom of the share or difference.
 
 Where nobody in a group had the event, or everybody, a large-sample error says nothing. The share
 then has the exact limits of Clopper and Pearson [1]_ for the episodes seen, taken as independent,
@@ -78,8 +78,8 @@ def share_rows(
     gates : mapping, optional
         Exposures that are not shown, with the reason: their rows hold no number.
     """
-    quantile = float(stdtrit(shares.df, (1 + conf_level) / 2))
-    shared = {**common, "term": "exposure", "conf_level": conf_level, "df": shares.df}
+    quantile = np.asarray(stdtrit(shares.df, (1 + conf_level) / 2), dtype=np.float64)
+    shared = {**common, "term": "exposure", "conf_level": conf_level}
     limits = _limits(shares, counts, quantile, conf_level)
     rows = list(_risk_rows(shares, exposures, counts, limits, shared))
     for level, reference in permutations(range(len(exposures)), 2):
@@ -129,11 +129,11 @@ class Limits:
     exact: npt.NDArray[np.bool_]
 
 
-def _limits(shares: Shares, counts: Counts, quantile: float, conf_level: float) -> Limits:
+def _limits(shares: Shares, counts: Counts, quantile: Array, conf_level: float) -> Limits:
     n = counts.n_episodes.astype(np.float64) if counts.worth is None else counts.worth
     exact = shares.one_sided | (counts.n_episodes == 0)
     middle = np.clip(shares.risk, 1e-12, 1 - 1e-12)
-    spread = quantile * np.sqrt(np.diag(shares.covariance)) / (middle * (1 - middle))
+    spread = np.diag(quantile) * np.sqrt(np.diag(shares.covariance)) / (middle * (1 - middle))
     whole = n * (shares.risk > 0.5)
     tail = (1 - conf_level) / 2
     return Limits(
@@ -161,7 +161,11 @@ def _risk_rows(
         yield {
             "unit": "share",
             **common,
-            **(NO_ERROR if limits.exact[index] else {"std_error": error}),
+            **(
+                NO_ERROR
+                if limits.exact[index]
+                else {"std_error": error, "df": float(shares.df[index, index])}
+            ),
             "scale": "risk",
             "contrast": exposure,
             "level": exposure,
@@ -186,7 +190,7 @@ def _squared_and_added(limits: Limits, risk: Array, level: int, reference: int) 
     }
 
 
-def _difference(shares: Shares, level: int, reference: int, quantile: float) -> Row:
+def _difference(shares: Shares, level: int, reference: int, quantile: Array) -> Row:
     estimate = float(shares.risk[level] - shares.risk[reference])
     covariance = shares.covariance
     variance = (
@@ -195,27 +199,31 @@ def _difference(shares: Shares, level: int, reference: int, quantile: float) -> 
         - 2 * covariance[level, reference]
     )
     error = float(np.sqrt(max(variance, 0.0)))
+    df, reach = float(shares.df[level, reference]), float(quantile[level, reference]) * error
     return {
         "estimate": estimate,
         "std_error": error,
-        **_test(estimate, error, shares.df),
-        "conf_low": estimate - quantile * error,
-        "conf_high": estimate + quantile * error,
+        "df": df,
+        **_test(estimate, error, df),
+        "conf_low": estimate - reach,
+        "conf_high": estimate + reach,
     }
 
 
-def _ratio(shares: Shares, level: int, reference: int, quantile: float) -> Row:
+def _ratio(shares: Shares, level: int, reference: int, quantile: Array) -> Row:
     high, low = (float(np.clip(shares.risk[i], 1e-12, None)) for i in (level, reference))
     gradient = np.array([1 / high, -1 / low])
     pair = shares.covariance[np.ix_([level, reference], [level, reference])]
     error = math.sqrt(max(float(gradient @ pair @ gradient), 0.0))
     estimate = high / low
+    df, reach = float(shares.df[level, reference]), float(quantile[level, reference]) * error
     return {
         "estimate": estimate,
         "std_error": error * estimate,
-        **_test(float(np.log(estimate)), error, shares.df),
-        "conf_low": estimate * float(np.exp(-quantile * error)),
-        "conf_high": estimate * float(np.exp(quantile * error)),
+        "df": df,
+        **_test(float(np.log(estimate)), error, df),
+        "conf_low": estimate * math.exp(-reach),
+        "conf_high": estimate * math.exp(reach),
     }
 
 

@@ -18,7 +18,7 @@ def rows_of(risk: list[float], n: list[int], error: list[float]) -> pd.DataFrame
     shares = Shares(
         risk=np.array(risk),
         covariance=np.diag(np.square(error)),
-        df=1e6,
+        df=np.full((3, 3), 1e6),
         one_sided=np.isin(risk, [0.0, 1.0]),
     )
     counts = Counts(n_episodes=np.array(n), n_patients=np.array(n))
@@ -83,7 +83,7 @@ def test_a_hidden_zero_looks_like_a_hidden_small_count() -> None:
         shares = Shares(
             risk=np.array([share, 3 / 50, 0.4]),
             covariance=np.diag([share * (1 - share) / 60, 0.03**2, 0.06**2]),
-            df=1e6,
+            df=np.full((3, 3), 1e6),
             one_sided=np.array([events == 0, False, False]),
         )
         counts = Counts(n_episodes=np.array([60, 50, 70]), n_patients=np.array([60, 50, 70]))
