@@ -19,7 +19,7 @@ from outcomes.core.progress import SILENT
 from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
-from outcomes.models.gate import Gate, check_gate, failed_gate, thin_gate, thin_visits
+from outcomes.models.gate import Gate, check_gate, failed_gate, left_out_gate, visits_left_out
 from outcomes.models.layout import StudyRows, code_study, lay_out
 from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
@@ -148,12 +148,11 @@ class Analyst:
         """Analyse one outcome."""
         collected = Collected(notes=_study_notes(self.study))
         rows = lay_out(self.study, outcome)
-        about = describe_rows(rows)
-        kept = _measured(about, collected)
+        moments, about = self._add_up(rows), describe_rows(rows)
+        kept = _usable(moments, about, collected)
         if kept != rows.visits:
-            rows = rows.at(kept)
+            rows, moments = rows.at(kept), moments.at(kept)
             about = describe_rows(rows)
-        moments = self._add_up(rows)
         _add_unadjusted(rows, about, collected)
         found = _add_main(moments, about, collected)
         if found is None:
@@ -230,15 +229,16 @@ def _study_notes(study: StudyRows) -> list[str]:
     return [f"{study.n_dropped:,} episodes with a missing covariate were left out."]
 
 
-def _measured(about: Description, collected: Collected) -> tuple[str, ...]:
-    """Return the visits with enough values for the model; say which have too few."""
-    thin = thin_visits(about)
-    if thin:
-        collected.rows["gate"] += thin_gate(about.at(thin)).rows
-        collected.notes.append(
-            f"{about.outcome}: {', '.join(thin)} has too few values for the model and was left out."
-        )
-    return tuple(visit for visit in about.visits if visit not in thin)
+def _usable(moments: Moments, about: Description, collected: Collected) -> tuple[str, ...]:
+    """Return the visits that can be in the model; say which cannot."""
+    checks = visits_left_out(moments, about)
+    collected.rows["gate"] += left_out_gate(about, checks).rows
+    why = {"measured": "has too few values", "varies": "has the same value for everyone"}
+    collected.notes.extend(
+        f"{about.outcome}: {visit} {why[check]} and was left out of the model."
+        for visit, check in checks.items()
+    )
+    return tuple(visit for visit in about.visits if visit not in checks)
 
 
 def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Collected) -> None:
@@ -330,7 +330,8 @@ def _add_sensitivity(asked: Asked, collected: Collected) -> None:
     about = asked.fit.about
     amount = f"{number(unseen_shift(about), 1)} {about.unit}"
     collected.notes.append(
-        f"{about.outcome}: where unseen values are taken to be worse, it is by {amount}."
+        f"{about.outcome}: where unseen values of the better type are taken to be worse,"
+        f" it is by {amount}."
     )
 
 
@@ -369,7 +370,7 @@ def analyse_moments(moments: Moments, description: Mapping[str, Any]) -> dict[st
         Where the outcome holds the primary comparison and that cannot be estimated.
     """
     collected, about = Collected(), read_description(description)
-    kept = _measured(about, collected)
+    kept = _usable(moments, about, collected)
     _add_main(moments.at(kept), about.at(kept), collected)
     tables = collected.tables()
     return {name: tables[name] for name in ("ls_means", "contrasts", "gate")}

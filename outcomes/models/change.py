@@ -22,7 +22,7 @@ A type that nobody was seen in at a visit has no mean there. What nobody seen at
 covariate has no effect of its own there (:func:`outcomes.models.covariates.terms_at`). A covariate
 that goes with one type has none either, with a note, and that type has no mean: what is seen of the
 others is the same without it. A visit with too few values is left out before the fit
-(:func:`outcomes.models.gate.thin_visits`).
+(:func:`outcomes.models.gate.visits_left_out`).
 
 References
 ----------

@@ -8,6 +8,9 @@
     Whether enough episodes, all types together, were measured at the visit for it to be in the
     model at all. The row is there only where they were not, and holds the least number alone: how
     many there were is in ``completeness``.
+``varies``
+    Whether those measured at the visit, of all types, had more than one value. There as well, the
+    row is there only where they had not.
 ``estimable``
     Whether the model has a mean there at all (1 or 0).
 ``overlap``
@@ -33,7 +36,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -41,12 +44,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from outcomes.results.wording import number, percent
+from outcomes.stats.identify import constant_visits
 
 if TYPE_CHECKING:
     from outcomes.models.change import OutcomeFit
     from outcomes.models.covariates import Array
     from outcomes.models.description import Description
     from outcomes.models.effects import Row
+    from outcomes.stats.moments import Moments
     from outcomes.study.spec import StudySpec
 
 GRADIENT_LIMIT: Final = 1e-3
@@ -103,18 +108,19 @@ def failed_gate(about: Description, reason: str) -> Gate:
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 
 
-def thin_visits(about: Description) -> tuple[str, ...]:
-    """Return visits with fewer values than :func:`least_seen`.
+def visits_left_out(moments: Moments, about: Description) -> dict[str, str]:
+    """Return visits that cannot be in the model, and the check that each did not pass.
 
     Never the declared visit of the primary outcome, and none where that, or every visit, cannot be
     fitted anyway: this is for the model to say.
     """
-    spec = about.spec
+    least = least_seen(about.spec)
     seen = dict(zip(about.visits, about.episodes.sum(axis=1).tolist(), strict=True))
-    primary = spec.primary.visit if about.outcome == spec.primary.outcome else ""
-    least = least_seen(spec)
-    thin = tuple(visit for visit, n in seen.items() if n < least and visit != primary)
-    return () if len(thin) == len(seen) or seen.get(primary, 2) < 2 else thin
+    found = dict.fromkeys(constant_visits(moments), "varies")
+    found |= {visit: "measured" for visit, n in seen.items() if n < least}
+    primary = about.spec.primary.visit if about.outcome == about.spec.primary.outcome else ""
+    hopeless = len(found) == len(seen) or seen.get(primary, 2) < 2
+    return {} if hopeless else {visit: why for visit, why in found.items() if visit != primary}
 
 
 def least_seen(spec: StudySpec) -> int:
@@ -122,13 +128,17 @@ def least_seen(spec: StudySpec) -> int:
     return max(LEAST_SEEN, spec.exposure.min_group)
 
 
-def thin_gate(about: Description) -> Gate:
-    """Return the gate of visits with fewer values than a model needs."""
+def left_out_gate(about: Description, checks: Mapping[str, str]) -> Gate:
+    """Return the gate of visits that are not in the model."""
     least = least_seen(about.spec)
-    reason = f"fewer than {least} episodes were measured"
+    words = {
+        "measured": f"fewer than {least} episodes were measured",
+        "varies": "everyone measured had the same value",
+    }
+    limits = {"measured": float(least), "varies": 0.0}
     rows = tuple(
-        _row(about, visit, exposure, "measured", float("nan"), float(least), reason)
-        for visit, exposure in product(about.visits, about.exposures)
+        _row(about, visit, exposure, check, float("nan"), limits[check], words[check])
+        for (visit, check), exposure in product(checks.items(), about.exposures)
     )
     return Gate(rows=rows, reasons=_reasons(list(rows)))
 

@@ -191,12 +191,13 @@ def _exact_shift(moments: Moments, beta: Array) -> Array:
 
 def _gram_by_visit(moments: Moments) -> Array:
     """(T, D, D): cross-products of the stored rows of those seen at each visit."""
-    blocks = moments.products.shape[1]
-    n_visits = moments.layout.n_visits
-    visits = range(n_visits)
-    own = [t * n_visits - t * (t - 1) // 2 if blocks > 1 else 0 for t in visits]
-    parts = [moments.products[moments.seen[:, t], own[t]].sum(axis=0) for t in visits]
-    return np.stack(parts)
+    layout, blocks = moments.layout, moments.products.shape[1]
+    return np.stack(
+        [
+            moments.products[moments.seen[:, t], layout.own_block(t, blocks)].sum(axis=0)
+            for t in range(layout.n_visits)
+        ]
+    )
 
 
 def _apply(gram: Array, column: Array) -> Array:

@@ -8,6 +8,9 @@ import numpy.typing as npt
 from outcomes.core.errors import NotEstimable
 from outcomes.stats.moments import Moments
 
+SAME = 1e-13
+"""Squares about the mean, beside those about the shift, that are rounding."""
+
 
 def check_identified(moments: Moments, covariance: str) -> None:
     """Raise where a group, a visit or a pair of visits that the structure needs was never seen.
@@ -29,6 +32,21 @@ def check_identified(moments: Moments, covariance: str) -> None:
         _check_visits(moments, together, where)
         if covariance == "us":
             _check_pairs(moments, together, where)
+
+
+def constant_visits(moments: Moments) -> tuple[str, ...]:
+    """Visits at which every seen response is the same number."""
+    layout, seen = moments.layout, moments.seen
+    found = []
+    for t, visit in enumerate(layout.visits):
+        place = 1 + layout.n_columns + t
+        block = moments.products[seen[:, t], layout.own_block(t, moments.products.shape[1])]
+        count, total, square = (
+            float(block[:, a, b].sum()) for a, b in ((0, 0), (0, place), (place, place))
+        )
+        if count > 1 and square - total**2 / count <= SAME * max(square, 1e-300):
+            found.append(visit)
+    return tuple(found)
 
 
 def _together(moments: Moments, group: int) -> npt.NDArray[np.int64]:

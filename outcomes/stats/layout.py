@@ -71,6 +71,10 @@ class Layout:
         """Length of the stored row: a one, q columns, T responses."""
         return 1 + self.n_columns + self.n_visits
 
+    def own_block(self, visit: int, blocks: int) -> int:
+        """Place of a visit's own block among ``blocks``: 1, or those of all pairs of visits."""
+        return visit * self.n_visits - visit * (visit - 1) // 2 if blocks > 1 else 0
+
     def same_as(self, other: Layout) -> bool:
         """Whether moments of both may be added."""
         return (

@@ -33,7 +33,7 @@ from outcomes.core.errors import NotConverged, NotEstimable
 from outcomes.stats.basis import build_basis
 from outcomes.stats.cells import Cells, Method, Point, WeightKind
 from outcomes.stats.covariance import Structure, structure
-from outcomes.stats.identify import check_identified
+from outcomes.stats.identify import check_identified, constant_visits
 from outcomes.stats.information import scaled_slopes
 from outcomes.stats.kenward_roger import adjusted_covariance
 from outcomes.stats.moments import Moments
@@ -213,8 +213,9 @@ def check_spread(cells: Cells, covariance: str, response: str) -> None:
     squares = np.einsum("ktt->kt", cells.inner(cells.basis.residual[:, :, None]))
     largest = float(squares.max())
     layout = cells.moments.layout
+    constant = np.isin(layout.visits, constant_visits(cells.moments))
     for label, rows in zip(layout.groups, cells.groups, strict=True):
-        flat = squares[rows].sum(axis=0) <= FLAT * largest
+        flat = constant | (squares[rows].sum(axis=0) <= FLAT * largest)
         if not flat.any():
             continue
         visits = ", ".join(repr(layout.visits[t]) for t in np.flatnonzero(flat))

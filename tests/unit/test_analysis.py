@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -262,16 +263,25 @@ def test_one_visit_of_the_moments_is_the_moments_of_one_visit(data):
     np.testing.assert_allclose(one.products, by_hand.products, rtol=1e-12, atol=1e-9)
 
 
-def test_worse_unseen_values_move_means_by_their_share(data, found):
-    main = pair(found.tables["contrasts"])
-    moved = pair(found.tables["sensitivity"], analysis_id="delta")
+@pytest.mark.parametrize(("outcome", "side"), [("pain", 1), ("medication", -1)])
+def test_worse_unseen_values_are_those_of_the_better_type(data, found, outcome, side):
+    """No pair gains: each moves towards zero, or past it, by the unseen share of one type."""
+    amount = {"pain": 2.0, "medication": data.spec.outcome("medication").margin}[outcome]
     sizes = data.episodes["exposure"].value_counts()
-    seen = data.visit_rows.query("visit == 'week_12' and pain.notna()").merge(data.episodes)
-    unseen = 1 - seen["exposure"].value_counts() / sizes
-    expected = 2.0 * (unseen["usual_care"] - unseen["exercise"])
-    assert moved["estimate"] - main["estimate"] == pytest.approx(expected, abs=1e-9)
-    extra = sum(4 * unseen[e] * (1 - unseen[e]) / sizes[e] for e in ("usual_care", "exercise"))
-    assert moved["std_error"] ** 2 - main["std_error"] ** 2 == pytest.approx(extra, rel=1e-6)
+    seen = data.visit_rows[data.visit_rows["visit"].eq("week_6")].dropna(subset=outcome)
+    unseen = 1 - seen.merge(data.episodes)["exposure"].value_counts() / sizes
+    for level, reference in combinations(EXPOSURES, 2):
+        places = {"outcome": outcome, "level": level, "reference": reference, "visit": "week_6"}
+        main = pair(found.tables["contrasts"], **places)
+        moved = pair(found.tables["sensitivity"], analysis_id="delta", **places)
+        better = level if main["estimate"] > 0 else reference
+        gained = np.sign(main["estimate"]) * (moved["estimate"] - main["estimate"])
+        assert gained == pytest.approx(-amount * unseen[better], abs=1e-9)
+        assert gained < -0.01
+        extra = amount**2 * unseen[better] * (1 - unseen[better]) / sizes[better]
+        more = moved["std_error"] ** 2 - main["std_error"] ** 2
+        assert more == pytest.approx(extra, rel=1e-6)
+    assert np.sign(pair(found.tables["contrasts"], **places)["estimate"]) == side
 
 
 # -------------------------------------------------------------------------------------- pooling
@@ -393,6 +403,26 @@ def test_a_visit_with_few_values_does_not_end_the_study(data, left):
     assert closed["value"].isna().all()
     assert "week_52" in set(found.tables["contrasts"].query("outcome == 'medication'")["visit"])
     assert any("week_52 has too few values" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_visit_at_which_all_are_alike_does_not_end_the_study(data, value):
+    rows = data.visit_rows.copy()
+    rows.loc[rows["visit"].eq("week_52") & rows["pain"].notna(), "pain"] = value
+    found = analyse(replace(data, visit_rows=rows))
+    contrasts = found.tables["contrasts"].query("outcome == 'pain'")
+    assert set(contrasts["visit"]) == {"week_6", "week_12", "week_26"}
+    assert contrasts["gate"].eq("open").all()
+    closed = found.tables["gate"].query("outcome == 'pain' and visit == 'week_52'")
+    assert set(closed["check"]) == {"varies"}
+    assert any("same value for everyone" in note for note in found.notes)
+
+
+def test_a_primary_visit_at_which_all_are_alike_is_named(data):
+    rows = data.visit_rows.copy()
+    rows.loc[rows["visit"].eq("week_12") & rows["pain"].notna(), "pain"] = 4.0
+    with pytest.raises(NotEstimable, match="does not vary at 'week_12'"):
+        analyse(replace(data, visit_rows=rows))
 
 
 def test_the_primary_visit_is_never_left_out(data):
