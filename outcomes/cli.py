@@ -255,6 +255,8 @@ def _say_problems(problems: list[Problem]) -> None:
         typer.echo(f"{problem.severity:<8}{problem}")
     if not problems:
         typer.echo("No problem found.", err=True)
+    if any(problem.rows for problem in problems):
+        typer.echo("Row 1 is the first below the header of its file.", err=True)
 
 
 def _fail(error: OutcomesError) -> NoReturn:

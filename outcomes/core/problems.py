@@ -7,6 +7,7 @@ It has no field that could hold a patient's value, and messages must not be buil
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any, Literal
 
 Severity = Literal["fatal", "error", "warning", "note"]
@@ -56,8 +57,14 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.table}.{self.column}" if self.column else self.table
         where = f" (first rows {', '.join(map(str, self.rows[:FIRST_ROWS]))})" if self.rows else ""
-        many = f"{self.count:,} of {self.n_rows:,} rows " if self.count and self.n_rows else ""
+        named = f"of {self.source} " if self.source and self._other_file else ""
+        many = f"{self.count:,} of {self.n_rows:,} rows {named}" if self.count and self.n_rows else ""
         return f"{place}: {many}{self.message}{where}. {self.remedy}"
+
+    @property
+    def _other_file(self) -> bool:
+        """Whether the name of the table does not say which file the rows are in."""
+        return PurePath(self.source).stem != self.table
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and for the problems table."""
