@@ -5,6 +5,7 @@ With m the last score up to time zero, x the recorded covariates and c, t the cl
     P(type = k)   proportional to exp(a_k + b_k (m, x) + clinic preference)
     y_k(visit)    = mean + slope (m - mean m) + g'x + u_c + v_t + e - effect_k(visit)
 
+where the part ``PERSON`` of the variance of e is the same in every episode of a patient, all
 rounded to the instrument's steps and held within its range, for every type k: the potential
 outcomes. Sicker people are more often given hands-on and combined therapy, so plain differences
 mislead. Whether a later score is written down depends on the last one that was, and on covariates,
@@ -32,6 +33,8 @@ CORRELATION: Final = np.array(
         [0.50, 0.58, 0.68, 1.0],
     ]
 )
+PERSON: Final = 0.3
+"""Correlation of what covariates leave open between two episodes of a patient."""
 BASE_SHARE: Final = np.array([0.24, 0.16, 0.24, 0.10, 0.11, 0.15])
 #                             pain  disab. age    chron. leg   depr.  work injury
 CHOICE: Final = np.array(
@@ -82,7 +85,7 @@ def make_courses(people: People, streams: Streams) -> Courses:
     """Choose types and let the courses run."""
     known = streams("known").random(people.n) > 0.04
     chosen = _choose(people, known, streams("choice"))
-    pain, disability = _potential(people, streams("courses"))
+    pain, disability = _potential(people, streams("courses"), streams("persons"))
     rng = streams("follow-up")
     rows = np.arange(people.n)
     return Courses(
@@ -139,11 +142,22 @@ def later_burden(people: People) -> Floats:
     return points
 
 
-def _potential(people: People, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return potential pain and disability, (n, k, T) each."""
+def _unexplained(people: People, rng: np.random.Generator, persons: np.random.Generator) -> Floats:
+    """Return what covariates leave open of each episode's course, in standard deviations (n, T)."""
     root = np.linalg.cholesky(CORRELATION)
-    first = rng.normal(size=(people.n, N_VISITS)) @ root.T
-    second = 0.6 * first + 0.8 * rng.normal(size=(people.n, N_VISITS)) @ root.T
+    episode = rng.normal(size=(people.n, N_VISITS)) @ root.T
+    person = persons.normal(size=(int(people.patient.max()) + 1, N_VISITS)) @ root.T
+    return np.asarray(
+        np.sqrt(PERSON) * person[people.patient] + np.sqrt(1 - PERSON) * episode,
+    )
+
+
+def _potential(
+    people: People, rng: np.random.Generator, persons: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return potential pain and disability, (n, k, T) each."""
+    first = _unexplained(people, rng, persons)
+    second = 0.6 * first + 0.8 * _unexplained(people, rng, persons)
     clinic = rng.normal(0, 0.25, people.n_clinics)[people.clinic]
     therapist = rng.normal(0, 0.15, people.tables["providers"].num_rows)[people.provider]
     place, burden = clinic + therapist, later_burden(people)
