@@ -58,7 +58,9 @@ class Problem:
         place = f"{self.table}.{self.column}" if self.column else self.table
         where = f" (first rows {', '.join(map(str, self.rows[:FIRST_ROWS]))})" if self.rows else ""
         file = f"of {self.source} " if self.source and self._other_file else ""
-        many = f"{self.count:,} of {self.n_rows:,} rows {file}" if self.count and self.n_rows else ""
+        many = (
+            f"{self.count:,} of {self.n_rows:,} rows {file}" if self.count and self.n_rows else ""
+        )
         return f"{place}: {many}{self.message}{where}. {self.remedy}"
 
     @property
