@@ -8,8 +8,10 @@ comparison move such shares).
 Buprenorphine, and methadone dispensed by an opioid treatment program, are outside MME; they count
 as ``opioid_agonist`` and, with the other opioids, as ``any_opioid``. Records whose dose cannot be
 computed are counted by reason and make the days they touch a lower bound; they are never read as
-zero. Records cannot say whether a medicine was taken, and a person without any record in a source
-that does not cover them is missing, not a non-user: that judgement is the study's.
+zero: the dose of a window that one of a known opioid touches is not known (:func:`dose_unknown`),
+though its use is. A medicine that the catalog does not know counts as neither. Records cannot say
+whether a medicine was taken, and a person without any record in a source that does not cover them
+is missing, not a non-user: that judgement is the study's.
 
 References: dasgupta2021, cdc2022_table, ltot_review2021 in the catalog's sources.
 """
@@ -33,7 +35,7 @@ from outcomes.catalog.medications import (
 )
 from outcomes.core.errors import UsageError
 from outcomes.measures.fills import NOT_COMPUTABLE, AsNeeded, Overlap, derive_fills, numbers
-from outcomes.measures.products import COUNTED
+from outcomes.measures.products import COUNTED, UNKNOWN_DRUG
 from outcomes.measures.sweep import sweep, total_up_to, touches
 
 Ints = npt.NDArray[np.int64]
@@ -87,8 +89,7 @@ def daily_mme(
 def mme_intervals(fills: pd.DataFrame, factors: str = "cdc-2022") -> pd.DataFrame:
     """Return intervals of constant dose from derived fills."""
     patient, ids = pd.factorize(fills["patient_id"], sort=True)
-    last = fills["end_day"].fillna(fills["start_day"])
-    spans = np.column_stack([patient, _whole(fills["start_day"]), _whole(last)])
+    spans = np.column_stack([patient, *_days_of(fills)])
     counted = fills["status"].to_numpy() == COUNTED
     unclear = fills["status"].isin(NOT_COMPUTABLE).to_numpy()
     banded = counted & fills["factor"].astype(float).isna().to_numpy()
@@ -103,6 +104,11 @@ def mme_intervals(fills: pd.DataFrame, factors: str = "cdc-2022") -> pd.DataFram
     values = np.column_stack([stacked[:, 3], stacked[:, 4], hidden])
     swept = sweep(stacked[:, 0], stacked[:, 1], stacked[:, 2], values)
     return _interval_table(*swept, ids)
+
+
+def _days_of(fills: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Return first and last day of each fill; its first day alone where its length is missing."""
+    return _whole(fills["start_day"]), _whole(fills["end_day"].fillna(fills["start_day"]))
 
 
 def _whole(column: pd.Series) -> Ints:
@@ -189,6 +195,27 @@ def average_mme(intervals: pd.DataFrame, windows: pd.DataFrame) -> pd.Series:
     return pd.Series(np.where(usable, mean, np.nan), index=windows.index, name="mme")
 
 
+def dose_unknown(fills: pd.DataFrame, windows: pd.DataFrame) -> pd.Series:
+    """Return whether each window is touched by a record of an opioid that gives no dose.
+
+    The mean over such a window is a lower bound: zero, where there is no other record.
+
+    Parameters
+    ----------
+    fills : DataFrame
+        Of :func:`outcomes.measures.fills.derive_fills`.
+    windows : DataFrame
+        As of :func:`average_mme`.
+    """
+    _check_windows(windows)
+    opioid = fills["status"].isin(set(NOT_COMPUTABLE) - {UNKNOWN_DRUG})
+    unclear = fills.loc[opioid]
+    patient, at = _codes(unclear["patient_id"], windows["patient_id"])
+    first, last, usable = _window_days(windows)
+    touched = touches(patient, *_days_of(unclear), at, first, last)
+    return pd.Series(touched & usable, index=windows.index, name="dose_unknown")
+
+
 def days_at_or_above(intervals: pd.DataFrame, windows: pd.DataFrame, mme: float) -> pd.Series:
     """Return on how many days of each window the dose is at or above a descriptive threshold.
 
@@ -202,15 +229,19 @@ def days_at_or_above(intervals: pd.DataFrame, windows: pd.DataFrame, mme: float)
     return days.round().rename("days")
 
 
-def classes_used(medications: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
+def classes_used(
+    medications: pd.DataFrame, windows: pd.DataFrame, *, fills: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return which groups of medicines each window touches, one boolean column a group.
 
     A record counts from its day for its days of supply; for its day alone where these are missing.
-    Columns are the catalog's groups (``opioid``, ``opioid_agonist``, ``nsaid``, ...) and
-    ``any_opioid``. ``attrs["unknown"]`` counts records whose medicine is not known.
+    With ``fills``, derived from some or all of the records and on their index, a record whose dose
+    counts is in use on the days of its dose, refills carried forward. Columns are the catalog's
+    groups (``opioid``, ``opioid_agonist``, ``nsaid``, ...) and ``any_opioid``. ``attrs["unknown"]``
+    counts records whose medicine is not known.
     """
     _check_windows(windows)
-    used, kinds = _uses(medications)
+    used, kinds = _uses(medications, fills)
     patient, at = _codes(used["patient_id"], windows["patient_id"])
     first, last, usable = _window_days(windows)
     start, end = _whole(used["start_day"]), _whole(used["end_day"])
@@ -233,9 +264,11 @@ def concurrent_days(
     windows: pd.DataFrame,
     first: str = ANY_OPIOID,
     second: str = "benzodiazepine",
+    *,
+    fills: pd.DataFrame | None = None,
 ) -> pd.Series:
     """Return on how many days of each window medicines of two groups were at hand together."""
-    used, kinds = _uses(medications)
+    used, kinds = _uses(medications, fills)
     patient, ids = pd.factorize(used["patient_id"], sort=True)
     flags = np.column_stack([_in_group(used["kind"], kinds, name) for name in (first, second)])
     spans = (_whole(used["start_day"]), _whole(used["end_day"]))
@@ -259,7 +292,9 @@ def drug_class(drug: str) -> str | None:
     return drug_group(drug)
 
 
-def _uses(medications: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+def _uses(
+    medications: pd.DataFrame, fills: pd.DataFrame | None
+) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
     """Return one row a record: patient, kind of medicine, first and last day; and the kinds.
 
     A kind is the groups that a medicine is in, none where it is missing or not known.
@@ -277,6 +312,11 @@ def _uses(medications: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, ...]
             "end_day": start + np.ceil(days.to_numpy()).astype(np.int64) - 1,
         }
     )
+    if fills is not None:
+        dosed = fills.loc[fills["status"] == COUNTED]
+        at = medications.index.get_indexer(dosed.index)
+        for name, days_of in zip(("start_day", "end_day"), _days_of(dosed), strict=True):
+            uses.loc[at, name] = days_of
     if "oud" in medications:
         flagged = medications["oud"].fillna(False).astype(bool).to_numpy()
         program = flagged & _in_group(uses["kind"], kinds, OPIOID)

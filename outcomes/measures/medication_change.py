@@ -2,8 +2,9 @@
 
 A stop is known only in hindsight: the stop day is the first day without supply, and it counts when
 the gap has lasted ``gap_days`` within the time that is known. So the last ``gap_days`` of follow-up
-cannot show a stop. A missing dose at either end makes every answer missing; it is neither success
-nor failure.
+cannot show a stop. A missing dose at either end makes every answer about the dose missing; it is
+neither success nor failure. To have ceased is to have no opioid at all: a dose of 0 MME beside a
+record of opioid agonist treatment is not.
 """
 
 from __future__ import annotations
@@ -16,17 +17,33 @@ DECIMALS: Final = 6
 """Shares are compared after rounding: (60 - 42) / 60 must count as 30 percent."""
 
 
-def dose_change(baseline: pd.Series, follow_up: pd.Series) -> pd.DataFrame:
+def dose_change(
+    baseline: pd.Series,
+    follow_up: pd.Series,
+    *,
+    uses_before: pd.Series | None = None,
+    uses_after: pd.Series | None = None,
+) -> pd.DataFrame:
     """Compare mean daily doses before and after, person by person.
+
+    Parameters
+    ----------
+    baseline, follow_up : Series
+        MME a day; missing where it is not known.
+    uses_before, uses_after : Series, optional
+        Any opioid, opioid agonist treatment included: 1, 0, or missing. Without them a dose above
+        0 is use, and one of 0 is none.
 
     Returns
     -------
     DataFrame
         ``change`` (follow-up minus baseline), ``reduction`` (share of baseline; missing without use
-        at baseline) and the nullable flags ``reduced_30, reduced_50, ceased`` among users at
-        baseline and ``new_start`` among the others; each is missing where its question does not
-        apply.
+        at baseline) and the nullable flags ``reduced_30, reduced_50, ceased`` among those with a
+        dose at baseline and ``new_start`` among those without any opioid; each is missing where its
+        question does not apply.
     """
+    before = _use(baseline, uses_before)
+    after = _use(follow_up, uses_after)
     known = baseline.notna() & follow_up.notna()
     user = known & (baseline > 0)
     reduction = ((baseline - follow_up) / baseline.where(user)).round(DECIMALS)
@@ -36,10 +53,16 @@ def dose_change(baseline: pd.Series, follow_up: pd.Series) -> pd.DataFrame:
             "reduction": reduction,
             "reduced_30": _flag(reduction >= 0.3, user),
             "reduced_50": _flag(reduction >= 0.5, user),
-            "ceased": _flag(follow_up == 0, user),
-            "new_start": _flag(follow_up > 0, known & (baseline == 0)),
+            "ceased": _flag(after == 0, (baseline > 0) & after.notna()),
+            "new_start": _flag(after > 0, (before == 0) & after.notna()),
         }
     )
+
+
+def _use(dose: pd.Series, recorded: pd.Series | None) -> pd.Series:
+    """Return use as 1, 0 or missing: as recorded, and wherever there is a dose."""
+    dosed = (dose > 0).astype(float).where(dose.notna())
+    return dosed if recorded is None else recorded.astype(float).mask(dose > 0, 1.0)
 
 
 def _flag(answer: pd.Series, applies: pd.Series) -> pd.Series:

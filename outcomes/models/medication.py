@@ -12,12 +12,15 @@ seen depends on what was known before. Beside it stand ``observed-only`` (withou
 
 Change
 ------
-Among those with an opioid at time zero, each is one of four: stopped (none in the window up to the
-visit), halved (a mean dose lower by half or more), increased (higher by ``INCREASE`` MME a day or
-more), little change (the rest). The four shares of a type are weighted means by the same weights
-and sum to 1; they describe, and are not adjusted for differences between types. Errors: linearised,
-clustered by patient. Among those without an opioid at time zero, the share with one is
-``new_start``.
+Among those with a dose above 0 at time zero, each is one of four: stopped (no opioid in the window
+up to the visit, opioid agonist treatment included), halved (a mean dose lower by half or more; so
+are those changed to opioid agonist treatment, which is outside MME), increased (higher by
+``INCREASE`` MME a day or more), little change (the rest). The four shares of a type are weighted
+means by the same weights and sum to 1; they describe, and are not adjusted for differences between
+types. A user whose dose at the visit cannot be computed has not stopped; the users of the type
+whose dose is known stand for those whose dose is not (:func:`stand_in`). Errors: linearised,
+clustered by patient, the weights taken as given. Among those without any opioid at time zero, the
+share with one is ``new_start``.
 
 References
 ----------
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from outcomes.models.events import Mask, People
     from outcomes.models.gate import Gates
     from outcomes.models.layout import OutcomeRows
+    from outcomes.models.shares import Population
 
 WEIGHTED: Final = "observation-weighted"
 ANY_OPIOID: Final = "any_opioid"
@@ -146,14 +150,52 @@ def change_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: G
     """Return changes of the mean dose, and what became of the dose of users and of others."""
     before = baseline_scores(rows)
     found = list(_mean_changes(fit, before, gates))
-    weights = weigh(~np.isnan(rows.y), rows.visits)
+    used = rows.study.dataset.episodes[f"baseline_{ANY_OPIOID}"]
+    start = _use(np.array(used.astype("Float64"), dtype=np.float64), before)
+    visit_rows, episodes = rows.study.dataset.visit_rows, rows.study.dataset.episodes[SUBJECT]
+    use = _use(wide_responses(episodes, visit_rows, rows.visits, ANY_OPIOID), rows.y)
+    weights = weigh(~np.isnan(use), rows.visits)
     for place, visit in enumerate(rows.visits):
         closed = {exposure: why for (exposure, at), why in gates.items() if at == visit}
-        for population, mask, answers in _answers(before, rows.y[:, place]):
-            for code, answer in answers.items():
-                row = {**_row(fit, code, visit), "population": population}
-                found += _weighted_rows(answer, weights[place] * mask, weigh.people, row, closed)
+        for asked in _questions((start, before), (use[:, place], rows.y[:, place])):
+            given = stand_in(
+                weights[place] * asked.mask, asked.unknown, asked.like, weigh.people.population
+            )
+            for code, answer in asked.answers.items():
+                row = {**_row(fit, code, visit), "population": asked.population}
+                found += _weighted_rows(answer, given, weigh.people, row, closed)
     return found
+
+
+def _use(recorded: Array, dose: Array) -> Array:
+    """Return use as 1, 0 or NaN; a dose is use, whatever the window of the record of use."""
+    return np.where(dose > 0, 1.0, recorded)
+
+
+def stand_in(weights: Array, unknown: Mask, like: Mask, population: Population) -> Array:
+    """Let those whose answer is known stand for others of their type whose answer is not.
+
+    Parameters
+    ----------
+    weights : (n,) array
+    unknown : (n,) bool array
+        Whose answer is not known, though they are known to be like some.
+    like : (n,) bool array
+        Of whom those are, they among them; the weights of these add up to what they did before.
+    population : Population
+
+    Returns
+    -------
+    (n,) array
+        All 0 in a type where nobody could stand for those who are not known.
+    """
+    exposure, k = population.exposure, population.n_exposures
+    whole = np.bincount(exposure, weights * like, minlength=k)
+    known = np.bincount(exposure, weights * (like & ~unknown), minlength=k)
+    answerable = (known > 0) | (whole == 0)
+    factor = np.divide(whole, known, out=np.ones(k), where=known > 0)
+    given = np.where(like, weights * factor[exposure], weights)
+    return np.where(unknown | ~answerable[exposure], 0.0, given)
 
 
 def _mean_changes(fit: OutcomeFit, before: Array, gates: Gates) -> Iterator[Row]:
@@ -178,22 +220,46 @@ def _mean_changes(fit: OutcomeFit, before: Array, gates: Gates) -> Iterator[Row]
             }
 
 
-def _answers(before: Array, after: Array) -> Iterator[tuple[str, Mask, dict[str, Mask]]]:
-    """Yield whom a question is for, who of them was seen, and the answers."""
-    known = ~np.isnan(before) & ~np.isnan(after)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Question:
+    """Whom a question is for and seen of, whose answer is not known, and the answers."""
+
+    population: str
+    mask: Mask
+    unknown: Mask
+    like: Mask
+    answers: dict[str, Mask]
+
+
+def _questions(start: tuple[Array, Array], end: tuple[Array, Array]) -> Iterator[_Question]:
+    """Yield what is asked of use and dose at time zero and at a visit."""
+    (used_before, before), (used, after) = start, end
     with np.errstate(invalid="ignore", divide="ignore"):
         left = np.round(after / before, DECIMALS)
-        stopped = after == 0
+        stopped = used == 0
         halved = (left <= 0.5) & ~stopped
         increased = np.round(after - before, DECIMALS) >= INCREASE
-    users = {
-        "stopped": stopped,
-        "halved": halved,
-        "little_change": ~(stopped | halved | increased),
-        "increased": increased,
-    }
-    yield "opioid at time zero", known & (before > 0), users
-    yield "no opioid at time zero", known & (before == 0), {"new_start": after > 0}
+    seen = ~np.isnan(used)
+    yield _Question(
+        population="opioid dose at time zero",
+        mask=seen & (before > 0),
+        unknown=(used > 0) & np.isnan(after),
+        like=used > 0,
+        answers={
+            "stopped": stopped,
+            "halved": halved,
+            "little_change": ~(stopped | halved | increased),
+            "increased": increased,
+        },
+    )
+    nobody = np.zeros_like(seen)
+    yield _Question(
+        population="no opioid at time zero",
+        mask=seen & (used_before == 0),
+        unknown=nobody,
+        like=nobody,
+        answers={"new_start": used > 0},
+    )
 
 
 def _weighted_rows(

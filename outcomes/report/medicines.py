@@ -21,7 +21,7 @@ NARROW: Final = 0.1
 """Share of a bar under which no number fits; the hatch stands alone."""
 CHANGES: Final = {
     "stopped": "stopped",
-    "halved": "cut by half or more",
+    "halved": "cut by half or more, or changed to agonist treatment",
     "little_change": "little change",
     "little": "little change",
     "increased": "increased",

@@ -2,9 +2,10 @@
 
 Windows are the days up to time zero and up to each visit, as long as the study's medication
 outcome says, on the patient's own clock. A patient whose prescriptions are not known until the end
-of a window is not counted there. Records say what was prescribed or dispensed, not what was taken;
-a stop is not in itself a good outcome. Thresholds of 50 and 90 MME a day describe, they are not
-limits of safe use.
+of a window is not counted there, nor, where doses are asked for, one with a record of an opioid
+that gives no dose. Nobody with an opioid on record, opioid agonist treatment included, has stopped.
+Records say what was prescribed or dispensed, not what was taken; a stop is not in itself a good
+outcome. Thresholds of 50 and 90 MME a day describe, they are not limits of safe use.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from outcomes.catalog.medications import ANY_OPIOID, ddd_values, drugs, group_labels, ingredients
+from outcomes.measures.fills import derive_fills
 from outcomes.measures.medication import (
     average_mme,
     classes_used,
     concurrent_days,
-    daily_mme,
     days_at_or_above,
+    dose_unknown,
+    mme_intervals,
 )
 from outcomes.measures.medication_change import dose_change
 from outcomes.study.description import flag
@@ -63,10 +66,11 @@ def describe_medicines(opened: Analysed, found: Description) -> None:
         "where patient_id in (select patient_id from analysed) order by all nulls last",
     )
     opioids = [drug for drug in records["drug"].cat.categories if may_be_opioid(drug)]
-    intervals = daily_mme(records[records["drug"].isin(opioids) | records["drug"].isna()])
-    _classes(opened, found, records, windows)
-    _changes(found, intervals, windows)
-    _high_doses(opened, found, records, intervals)
+    fills = derive_fills(records[records["drug"].isin(opioids) | records["drug"].isna()])
+    intervals = mme_intervals(fills)
+    uses = _classes(opened, found, records, fills, windows)
+    _changes(found, fills, intervals, uses, windows)
+    _high_doses(opened, found, records, fills, intervals)
     _defined_doses(opened, found, records, windows)
 
 
@@ -118,12 +122,24 @@ def _window(
     return frame, known
 
 
-def _classes(opened: Analysed, found: Description, records: pd.DataFrame, windows: Windows) -> None:
-    """Describe the share with each class of medicine; classes that nobody has are left out."""
+def _classes(
+    opened: Analysed,
+    found: Description,
+    records: pd.DataFrame,
+    fills: pd.DataFrame,
+    windows: Windows,
+) -> dict[str, pd.Series]:
+    """Describe the share with each class of medicine; classes that nobody has are left out.
+
+    Returns
+    -------
+    dict of str to Series
+        Any opioid in each window: 1, 0, or missing where the window is not known.
+    """
     import pandas as pd
 
     stacked = pd.concat([frame for frame, _ in windows.values()], ignore_index=True)
-    used = classes_used(records, stacked)
+    used = classes_used(records, stacked, fills=fills)
     if used.attrs["unknown"]:
         opened.left_out.append(
             ("Some medicines", "Records whose medicine the catalog does not know count nowhere.")
@@ -135,22 +151,41 @@ def _classes(opened: Analysed, found: Description, records: pd.DataFrame, window
             continue
         for (visit, (_, known)), hit in zip(windows.items(), column, strict=True):
             found.add(CLASSES, f"uses_{group}", label, flag(hit, known), visit=visit)
+    users = used[ANY_OPIOID].to_numpy(dtype=bool).reshape(len(windows), opened.n)
+    return {
+        visit: pd.Series(flag(hit, known))
+        for (visit, (_, known)), hit in zip(windows.items(), users, strict=True)
+    }
 
 
-def _changes(found: Description, intervals: pd.DataFrame, windows: Windows) -> None:
+def _changes(
+    found: Description,
+    fills: pd.DataFrame,
+    intervals: pd.DataFrame,
+    uses: dict[str, pd.Series],
+    windows: Windows,
+) -> None:
     """Describe what became of opioids, visit by visit, against time zero."""
-    means = {visit: average_mme(intervals, frame) for visit, (frame, _) in windows.items()}
+    means = {
+        visit: average_mme(intervals, frame).mask(dose_unknown(fills, frame))
+        for visit, (frame, _) in windows.items()
+    }
     before = means.pop(BASELINE)
     for visit, after in means.items():
-        change = dose_change(before, after)
+        change = dose_change(before, after, uses_before=uses[BASELINE], uses_after=uses[visit])
         shares: dict[str, tuple[str, Any]] = {
-            "stopped": ("No opioid, of those with one at time zero", change["ceased"]),
+            "stopped": (
+                "No opioid, agonist treatment included, of those with a dose at time zero",
+                change["ceased"],
+            ),
             "halved": ("Dose lower by half or more, of those", change["reduced_50"]),
             "increased": (
                 "Dose higher, of those",
-                (change["change"] >= INCREASE).astype("boolean").where(change["ceased"].notna()),
+                (change["change"] >= INCREASE)
+                .astype("boolean")
+                .where(change["reduced_50"].notna()),
             ),
-            "started": ("An opioid, of those without one at time zero", change["new_start"]),
+            "started": ("An opioid, of those without any at time zero", change["new_start"]),
         }
         for measure, (label, answer) in shares.items():
             values = answer.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -158,7 +193,11 @@ def _changes(found: Description, intervals: pd.DataFrame, windows: Windows) -> N
 
 
 def _high_doses(
-    opened: Analysed, found: Description, records: pd.DataFrame, intervals: pd.DataFrame
+    opened: Analysed,
+    found: Description,
+    records: pd.DataFrame,
+    fills: pd.DataFrame,
+    intervals: pd.DataFrame,
 ) -> None:
     """Describe days at high doses, and with a benzodiazepine beside an opioid, after time zero."""
     clock = opened.per_episode("select position, patient_day, until_day from analysed")
@@ -174,13 +213,18 @@ def _high_doses(
             "end_day": np.where(known, start + length - 1, np.nan),
         }
     )
-    counted = {f"mme_{dose}": days_at_or_above(intervals, windows, dose) for dose in HIGH_DOSES}
+    unknown = dose_unknown(fills, windows)
+    counted = {
+        f"mme_{dose}": days_at_or_above(intervals, windows, dose).mask(unknown)
+        for dose in HIGH_DOSES
+    }
     words = {f"mme_{dose}": f"{dose} MME a day or more" for dose in HIGH_DOSES}
-    counted["opioid_benzodiazepine"] = concurrent_days(records, windows)
+    counted["opioid_benzodiazepine"] = concurrent_days(records, windows, fills=fills)
     words["opioid_benzodiazepine"] = "Opioid and benzodiazepine together"
     for measure, days in counted.items():
         values = days.to_numpy(dtype=np.float64, na_value=np.nan)
-        found.add(HIGH, f"any_{measure}", f"{words[measure]}, any day", flag(values > 0, known))
+        any_day = flag(values > 0, ~np.isnan(values))
+        found.add(HIGH, f"any_{measure}", f"{words[measure]}, any day", any_day)
         label = f"{words[measure]}: days in follow-up"
         found.add(HIGH, f"days_{measure}", label, values, statistic="mean", unit="d")
 

@@ -3,7 +3,9 @@
 The value at a visit is the mean daily dose in oral morphine milligram equivalents over the
 ``window_days`` days that end on its target day (at time zero: on time zero; at discharge: on the
 last day of care), days without opioid as 0. *Any opioid* is whether any record of an opioid, opioid
-agonist treatment included, touches the same days.
+agonist treatment included, touches the same days, refills carried forward as for the dose. Where a
+record of an opioid gives no dose, the person is a user whose dose is missing. Opioid agonist
+treatment is outside MME and adds nothing to the dose.
 
 A patient without a record in a window is a non-user only where prescriptions are known to its end:
 until ``followed_to_day``, or where that is not recorded, under ``coverage = "last_record"``, until
@@ -21,10 +23,11 @@ import numpy as np
 
 from outcomes.catalog.medications import OPIOID, OPIOID_AGONIST
 from outcomes.measures.fills import NOT_COMPUTABLE
-from outcomes.measures.medication import average_mme, classes_used
+from outcomes.measures.medication import average_mme, classes_used, dose_unknown
+from outcomes.measures.products import UNKNOWN_DRUG
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -86,11 +89,17 @@ def find_doses(
     if opioids is None:
         note = f"{outcome.name}: the records hold no table 'medications', so no dose is known."
         return np.full(shape, np.nan), np.full(shape, np.nan), [note]
-    mme = average_mme(opioids.intervals, windows).to_numpy(dtype=np.float64)
-    used = classes_used(opioids.medications, windows)[[OPIOID, OPIOID_AGONIST]].any(axis=1)
-    any_opioid = np.where(windows["end_day"].notna(), used.to_numpy(dtype=np.float64), np.nan)
-    notes = _notes(outcome, opioids.statuses(clock["patient_id"]), windows, len(clock))
-    return mme.reshape(shape), any_opioid.reshape(shape), notes
+    unknown = dose_unknown(opioids.fills, windows).to_numpy()
+    mme = average_mme(opioids.intervals, windows).mask(unknown).to_numpy(dtype=np.float64)
+    classes = classes_used(opioids.medications, windows, fills=opioids.fills)
+    used = classes[[OPIOID, OPIOID_AGONIST]].any(axis=1).to_numpy(dtype=np.float64)
+    any_opioid = np.where(windows["end_day"].notna(), used, np.nan).reshape(shape)
+    notes = [
+        *_record_notes(outcome, opioids.statuses(clock["patient_id"])),
+        *_unknown_doses(outcome, visits, unknown.reshape(shape), any_opioid == 1),
+        *_uncovered(outcome, windows, len(clock)),
+    ]
+    return mme.reshape(shape), any_opioid, notes
 
 
 def _clock(steps: Steps) -> pd.DataFrame:
@@ -136,21 +145,46 @@ def _windows(
     )
 
 
-def _notes(
-    outcome: OutcomeSpec, statuses: dict[str, int], windows: pd.DataFrame, n: int
-) -> list[str]:
+def _record_notes(outcome: OutcomeSpec, statuses: dict[str, int]) -> list[str]:
+    """Say how many records give no dose, and how many may be of an opioid or not."""
     notes = []
-    unclear = sum(count for status, count in statuses.items() if status in NOT_COMPUTABLE)
-    if unclear:
+    unclear = set(NOT_COMPUTABLE) - {UNKNOWN_DRUG}
+    n_unclear = sum(count for status, count in statuses.items() if status in unclear)
+    if n_unclear:
         notes.append(
-            f"{outcome.name}: {unclear:,} records give no dose (medicine not known, or strength,"
-            " quantity or days of supply missing or implausible); means beside them are lower"
-            " bounds."
+            f"{outcome.name}: {n_unclear:,} records of opioids give no dose (strength, quantity,"
+            " unit, route or days of supply missing or implausible). The dose of a window with one"
+            " is not known; it is not read as zero."
         )
-    unknown = int(windows["end_day"].iloc[:n].isna().sum())
-    if unknown:
+    if statuses.get(UNKNOWN_DRUG):
         notes.append(
-            f"{outcome.name}: prescriptions up to time zero are not known for {unknown:,} of"
-            f" {n:,} episodes."
+            f"{outcome.name}: {statuses[UNKNOWN_DRUG]:,} records name no medicine of the catalog."
+            " They count neither as an opioid nor in a dose."
         )
     return notes
+
+
+def _unknown_doses(
+    outcome: OutcomeSpec,
+    visits: Sequence[VisitSpec],
+    unknown: NDArray[np.bool_],
+    users: NDArray[np.bool_],
+) -> Iterator[str]:
+    """Say of how many users the dose is not known, window by window."""
+    names = ("time zero", *(visit.name for visit in visits))
+    for k, name in enumerate(names):
+        if unknown[k].any():
+            yield (
+                f"{outcome.name}, {name}: the dose is not known of {unknown[k].sum():,} of"
+                f" {users[k].sum():,} episodes with an opioid."
+            )
+
+
+def _uncovered(outcome: OutcomeSpec, windows: pd.DataFrame, n: int) -> list[str]:
+    missing = int(windows["end_day"].iloc[:n].isna().sum())
+    if not missing:
+        return []
+    return [
+        f"{outcome.name}: prescriptions up to time zero are not known for {missing:,} of {n:,}"
+        " episodes."
+    ]

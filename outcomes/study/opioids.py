@@ -38,20 +38,22 @@ class Opioids:
     ----------
     medications : DataFrame
         Records of opioids, and of medicines that the catalog does not know.
-    status : Series
-        Of each record: whether its dose counts, or why not.
+    fills : DataFrame
+        Of each record: ``patient_id``, ``status`` (whether its dose counts, or why not), and its
+        first and last day, refills carried forward.
     intervals : DataFrame
         Of constant dose, as of :func:`outcomes.measures.medication.daily_mme`.
     """
 
     medications: pd.DataFrame
-    status: pd.Series
+    fills: pd.DataFrame
     intervals: pd.DataFrame
 
     def statuses(self, patients: pd.Series) -> dict[str, int]:
         """Count the records of some patients by status."""
         theirs = np.isin(self.medications["patient_id"].to_numpy(), patients.to_numpy())
-        return {str(name): int(n) for name, n in self.status[theirs].value_counts().items()}
+        counts = self.fills.loc[theirs, "status"].value_counts()
+        return {str(name): int(n) for name, n in counts.items()}
 
 
 def read_opioids(steps: Steps, outcome: OutcomeSpec) -> Opioids | None:
@@ -68,7 +70,7 @@ def read_opioids(steps: Steps, outcome: OutcomeSpec) -> Opioids | None:
     )
     return Opioids(
         medications=medications,
-        status=fills["status"],
+        fills=fills[["patient_id", "status", "start_day", "end_day"]],
         intervals=mme_intervals(fills, outcome.factors),
     )
 

@@ -287,7 +287,8 @@ def _outcome_words(outcome: OutcomeSpec) -> str:
     if outcome.measure == "daily_mme":
         return (
             f"{outcome.name}: mean daily opioid dose over {outcome.window_days} days, from"
-            f" prescriptions, factors {outcome.factors}"
+            f" prescriptions, factors {outcome.factors}; opioid agonist treatment has no MME, and a"
+            " dose is missing where a record of an opioid gives none"
         )
     return f"{outcome.name}: {instrument(outcome.instrument).name}"
 

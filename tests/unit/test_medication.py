@@ -19,7 +19,13 @@ from outcomes.catalog.medications import (
 )
 from outcomes.core.errors import UsageError
 from outcomes.measures.fills import derive_fills
-from outcomes.measures.medication import average_mme, classes_used, concurrent_days, daily_mme
+from outcomes.measures.medication import (
+    average_mme,
+    classes_used,
+    concurrent_days,
+    daily_mme,
+    dose_unknown,
+)
 from outcomes.measures.medication_change import covered_share, dose_change, first_stop
 from outcomes.measures.medication_check import check_fills
 
@@ -232,6 +238,32 @@ def test_classes_touch_windows() -> None:
     assert used.attrs["unknown"] == 1
 
 
+def test_use_follows_refills_that_are_carried_forward() -> None:
+    """30 days on day 0 and on day 25: the second lasts to day 59, as its dose does."""
+    rows = records({}, {"day": 25}, {"drug": "diazepam", "day": 55, "days_supply": 30.0})
+    late = window(56, 70)
+    assert average_mme(daily_mme(rows), late).item() > 0
+    assert not classes_used(rows, late)["any_opioid"].item()
+    fills = derive_fills(rows)
+    assert classes_used(rows, late, fills=fills)["any_opioid"].item()
+    assert classes_used(rows, late, fills=fills.iloc[:2])["any_opioid"].item()
+    assert concurrent_days(rows, window(0, 90), fills=fills).item() == 5
+
+
+def test_a_dose_is_unknown_only_beside_a_known_opioid() -> None:
+    rows = records(
+        {"days_supply": np.nan, "day": 5},
+        {"patient_id": 2, "strength": np.nan},
+        {"patient_id": 3, "drug": "zzz"},
+        {"patient_id": 4},
+    )
+    asked = pd.concat(
+        [window(0, 9), window(6, 9), *(window(20, 29, n) for n in (2, 3, 4)), window(40, 49, 2)]
+    )
+    answer = dose_unknown(derive_fills(rows), asked)
+    assert answer.tolist() == [True, False, True, False, False, False]
+
+
 def test_overlap_with_benzodiazepines_counts_agonists_apart() -> None:
     rows = records(
         {"drug": "buprenorphine", "days_supply": 10.0},
@@ -285,6 +317,19 @@ def test_dose_change() -> None:
         assert got.ceased == row.get("cessation", False)
     missing = dose_change(pd.Series([50.0]), pd.Series([np.nan]))
     assert missing.isna().all(axis=None)
+
+
+def test_nobody_with_an_opioid_on_record_has_ceased() -> None:
+    """Stopped; agonist treatment instead; a dose not known; new, of a dose not known; nothing."""
+    answer = dose_change(
+        pd.Series([50.0, 50.0, 50.0, 0.0, 0.0]),
+        pd.Series([0.0, 0.0, np.nan, np.nan, 0.0]),
+        uses_before=pd.Series([1.0, 1.0, 1.0, 0.0, 1.0]),
+        uses_after=pd.Series([0.0, 1.0, 1.0, 1.0, 1.0]),
+    )
+    assert answer["ceased"].tolist() == [True, False, False, pd.NA, pd.NA]
+    assert answer["reduced_50"].tolist() == [True, True, pd.NA, pd.NA, pd.NA]
+    assert answer["new_start"].tolist() == [pd.NA, pd.NA, pd.NA, True, pd.NA]
 
 
 def test_stopping_needs_time_to_be_seen() -> None:

@@ -148,9 +148,43 @@ def test_agonist_treatment_and_doses_that_cannot_be_had(tmp_path: Path) -> None:
         fill(4, 5, drug="hocus_pocus"),
     ]
     dataset = built(tmp_path, medications)
-    assert dataset.episodes["baseline_medication"].tolist() == [0, 0, 0, 0]
+    assert dataset.episodes["baseline_medication"].tolist() == pytest.approx(
+        [0, np.nan, 0, 0], nan_ok=True
+    )
     assert dataset.episodes["baseline_any_opioid"].tolist() == [True, True, False, False]
-    assert any("2 records give no dose" in note for note in dataset.notes)
+    notes = "\n".join(dataset.notes)
+    assert "1 records of opioids give no dose" in notes
+    assert "1 records name no medicine of the catalog" in notes
+    assert "time zero: the dose is not known of 1 of 2 episodes with an opioid." in notes
+
+
+def test_a_lost_length_of_supply_is_a_dose_not_known_and_no_stop(tmp_path: Path) -> None:
+    """Window of week 6: days 29..56 of the patient's clock."""
+    medications = [
+        fill(1, 0), fill(1, 40, days_supply=""), fill(2, 0), fill(2, 40), fill(2, 45, strength=""),
+    ]  # fmt: skip
+    dataset = built(tmp_path, medications)
+    assert dataset.episodes["baseline_medication"].tolist() == [7.5, 7.5, 0, 0]
+    assert [at(dataset, n, "week_6") for n in FOUR] == pytest.approx(
+        [np.nan, np.nan, 0, 0], nan_ok=True
+    )
+    assert [at(dataset, n, "week_6", "any_opioid") for n in FOUR] == [1, 1, 0, 0]
+
+
+def test_use_is_on_the_days_of_the_dose(tmp_path: Path) -> None:
+    """28 days' supply on day 5 and day 7: carried to day 14 and on to 41, not over on day 34."""
+    visits = [{"label": "week_6", "day": 42, "from_day": 28, "to_day": 63}]
+    short = [{**MEDICATION, "window_days": 20}]
+    records = write_records(
+        tmp_path,
+        episodes=[episode(n, followed_to_day=365) for n in FOUR],
+        **delivered(treated(n, ("exercise", 30)) for n in (1, 2)),
+        assessments=[score(n, 56, 5) for n in FOUR],
+        medications=[fill(1, 5, 28), fill(1, 7, 28)],
+    )
+    dataset = build_dataset(records, study(visits=visits, outcomes=[PAIN, *short]))
+    assert at(dataset, 1, "week_6") == pytest.approx(30 * 5 / 20)
+    assert at(dataset, 1, "week_6", "any_opioid") == 1
 
 
 def test_without_medications_the_study_goes_on(tmp_path: Path) -> None:
