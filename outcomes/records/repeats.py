@@ -100,6 +100,8 @@ def check_across(findings: Findings, supplied: Mapping[str, frozenset[str]]) -> 
         )
     if "patient_day" in supplied.get("episodes", ()):
         _same_start(findings)
+        if "end_day" in supplied["episodes"]:
+            _overlap(findings)
 
 
 def _same_day(findings: Findings) -> None:
@@ -141,6 +143,26 @@ def _same_start(findings: Findings) -> None:
         "WHERE patient_day IS NOT NULL GROUP BY patient_id, patient_day HAVING count(*) > 1)",
         "start on the same day as another episode of the same patient",
         "Put every episode on the patient's own clock (patient_day).",
+        "patient_day",
+    )
+
+
+def _overlap(findings: Findings) -> None:
+    """Report episodes that begin before an earlier one of the same patient has ended."""
+    findings.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE overlap AS SELECT place FROM ("
+        "SELECT rowid AS place, patient_day, max(patient_day + end_day) OVER ("
+        "PARTITION BY patient_id ORDER BY patient_day "
+        "RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS busy_to "
+        "FROM rows_episodes WHERE patient_day IS NOT NULL) WHERE patient_day < busy_to"
+    )
+    findings.place(
+        "warning",
+        "episodes",
+        "overlap",
+        "rowid IN (SELECT place FROM overlap)",
+        "begin while an earlier episode of the same patient is still under way",
+        "Both are kept and counted as two; are they one episode of care?",
         "patient_day",
     )
 

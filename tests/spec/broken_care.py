@@ -92,6 +92,16 @@ CARE = (
         kept=10,
     ),
     Broken(
+        name="episodes_that_overlap",
+        files=row("episodes", "E9,P1,C1,low_back,470,10,48"),
+        severity="warning",
+        rule="overlap",
+        table="episodes",
+        column="patient_day",
+        rows=(5,),
+        kept=10,
+    ),
+    Broken(
         name="unknown_region",
         files=row("episodes", f"E9,P3,C1,{CANARY},900,10,30"),
         severity="warning",
