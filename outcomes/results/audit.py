@@ -7,7 +7,9 @@ add up, and sets against them what each released cell stands for:
 - a count r: the whole numbers that round to r, of those that may be shown; a hidden one: anything;
 - a share s of a shown number: the count behind it rounds to s times that number;
 - a share of a hidden number n, rounded to a step d: (s - d/2) n <= k <= (s + d/2) n;
-- a rate with exact limits: the number of events that has such limits.
+- a rate with exact limits: the number of events that has such limits;
+- a stress test of unseen values beside its main comparison: the share that was not seen
+  (:mod:`outcomes.results.audit_stress`).
 
 Then it asks for the smallest interval of every count from 1 to threshold - 1, in whole numbers.
 """
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from outcomes.core.errors import DisclosureError
+from outcomes.results.audit_stress import told_shares
 from outcomes.results.derivable import TOLERANCE, Bounds, narrowed, tighten
 from outcomes.results.ledger import Ledger, Relation
 from outcomes.results.poisson import events_behind, stated_level
@@ -80,8 +83,10 @@ def audit_release(
     high = np.full(len(ledger.entries), np.inf)
     for entry, interval in _readings(ledger, shown, threshold):
         low[entry], high[entry] = max(low[entry], interval[0]), min(high[entry], interval[1])
-    low, high = _share_bands(ledger, shown, low, high)
-    bounds = Bounds(low, high)
+    _share_bands(ledger, shown)
+    _stress_bands(ledger, {name: records(table) for name, table in given.items()}, shown)
+    extra = len(ledger.entries) - len(low)
+    bounds = Bounds(np.pad(low, (0, extra)), np.pad(high, (0, extra), constant_values=np.inf))
     passed = tighten(ledger, bounds)
     if np.any(passed.low > passed.high + TOLERANCE):
         raise DisclosureError(
@@ -146,13 +151,8 @@ def _stands_for(released: float, threshold: int, *, whole: bool) -> tuple[float,
 
 
 # ------------------------------------------------------------------------- shares of hidden numbers
-def _share_bands(
-    ledger: Ledger,
-    shown: Mapping[str, list[Row]],
-    low: np.ndarray,
-    high: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Tie counts to hidden numbers by the shares that are shown; return the longer bounds."""
+def _share_bands(ledger: Ledger, shown: Mapping[str, list[Row]]) -> None:
+    """Tie counts to hidden numbers by the shares that are shown."""
     for name, (share, _, known) in SHARES.items():
         for k, row in enumerate(shown.get(name, [])):
             part = _behind(ledger, name, k)
@@ -162,17 +162,25 @@ def _share_bands(
             if part is None or whole is None or not (_is_share(name, row) and hidden):
                 continue
             if math.isfinite(value):
-                _band(ledger, part, whole, value)
-    extra = len(ledger.entries) - len(low)
-    return np.pad(low, (0, extra)), np.pad(high, (0, extra), constant_values=np.inf)
+                half = share_step(ledger.entries[whole].value) / 2
+                _band(ledger, part, whole, value - half, value + half)
 
 
-def _band(ledger: Ledger, part: int, whole: int, share: float) -> None:
-    """Say that a count lies within a band of shares of a number that is not shown."""
-    half = share_step(ledger.entries[whole].value) / 2
-    _at_most(ledger, (part, 1.0), (whole, share + half))
-    if share > half:
-        _at_most(ledger, (whole, share - half), (part, 1.0))
+def _stress_bands(
+    ledger: Ledger, exact: Mapping[str, list[Row]], shown: Mapping[str, list[Row]]
+) -> None:
+    """Tie who was seen to the size of the group by what the stress tests tell of the unseen."""
+    for place, least, most in told_shares(exact, shown):
+        seen = ledger.placed["completeness", place, "n_observed"]
+        size = ledger.placed["completeness", place, "n_episodes"]
+        _band(ledger, seen, size, 1 - most, 1 - least)
+
+
+def _band(ledger: Ledger, part: int, whole: int, least: float, most: float) -> None:
+    """Say that a count lies within a band of shares of another number."""
+    _at_most(ledger, (part, 1.0), (whole, most))
+    if least > 0:
+        _at_most(ledger, (whole, least), (part, 1.0))
 
 
 def _at_most(ledger: Ledger, less: tuple[int, float], more: tuple[int, float]) -> None:

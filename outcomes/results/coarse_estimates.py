@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from outcomes.results.coarse_stress import STRESS, main_of, stressed, two_sided
 from outcomes.results.relations_estimates import RISK
 from outcomes.results.rounding import BASE, error_step, ladder, significant, smallest_shown, to_step
 from outcomes.results.sentences import coarse_text
@@ -58,6 +59,8 @@ def coarse_estimate(view: View) -> Numbers:
     n = _behind(view)
     if n is None or not math.isfinite(view.number("estimate")):
         return row | dict.fromkeys(MEASURES, math.nan)
+    if view.row["method"] == STRESS:
+        return row | _stress(view, n)
     scale = view.row["scale"]
     if scale == RISK:
         return row | _share(view, n)
@@ -179,6 +182,18 @@ def _compare(scale: str, share: float, reference: float) -> float:
     under = reference / (1 - reference) if odds and reference < 1 else reference
     broken = under == 0 or (odds and max(share, reference) == 1)
     return math.nan if broken else top / under
+
+
+def _stress(view: View, n: float) -> Numbers:
+    """Make the stress test from its released main comparison, and its p value from that."""
+    none: Numbers = dict.fromkeys(MEASURES, math.nan)
+    main = main_of(view)
+    made = {} if main is None else stressed(view, main, coarse_estimate(main), n)
+    if not made:
+        return none
+    statistic = made["estimate"] / made["std_error"]
+    p_value = two_sided(statistic, view.number("df"))
+    return none | made | {"statistic": round(statistic, 2), "p_value": _p_value(p_value)}
 
 
 def _error_alone(view: View, n: float) -> Numbers:

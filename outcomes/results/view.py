@@ -38,6 +38,15 @@ class Exact:
         """Return one row with its released counts."""
         return View(exact=self, table=table, place=place, row=self.rows[table][place])
 
+    def find(self, table: str, wanted: Mapping[str, Any]) -> View | None:
+        """Return the first row with the wanted values; None where there is none."""
+        keys = ("find", table, *wanted)
+        if keys not in self.indexed:
+            rows = reversed(list(enumerate(self.rows.get(table, []))))
+            self.indexed[keys] = {tuple(row[key] for key in wanted): place for place, row in rows}
+        place = self.indexed[keys].get(tuple(wanted.values()))
+        return None if place is None else self.view(table, place)
+
     def levels(self, table: str, keys: tuple[str, ...]) -> dict[tuple[Any, ...], int]:
         """Return where the row of each single group stands, by level and ``keys``."""
         if (table, *keys) not in self.indexed:

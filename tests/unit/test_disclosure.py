@@ -458,6 +458,34 @@ def test_risks_stand_on_released_counts_and_their_difference_on_them() -> None:
     assert shown["estimate"].tolist() == pytest.approx([125 / 300, 0.5, 125 / 300 - 0.5], abs=1e-4)
 
 
+def test_a_stress_test_of_unseen_values_is_made_from_what_is_released() -> None:
+    """575 of 575 and 322 of 325 seen: 2 x 3 / 325 on steps of its own would tell the 3."""
+    sizes = {"exercise": 325, "usual_care": 575, "education": 400}
+    seen = {"exercise": 322, "usual_care": 575, "education": 300}
+    better = {"usual_care": "exercise", "exercise": "education"}
+    given: dict[str, list[dict[str, Any]]] = {"contrasts": [], "sensitivity": []}
+    for reference, level in better.items():
+        n = seen[level] + seen[reference]
+        main = _estimate("improvement", level, n, reference, estimate=0.1712, std_error=0.1523)
+        unseen = 1 - seen[level] / sizes[level]
+        moved = {"estimate": 0.1712 - 2 * unseen, "std_error": 0.1601}
+        given["contrasts"].append(main)
+        given["sensitivity"].append(main | moved | {"method": "mmrm-delta"})
+    shown = _strict(**given, completeness=_completeness(seen, sizes))
+    few, many = shown["sensitivity"].to_dict("records")
+    assert math.isnan(few["estimate"])
+    assert few["suppressed"]
+    main = shown["contrasts"].to_dict("records")[1]
+    assert many["estimate"] == pytest.approx(main["estimate"] - 2 * 0.25)
+    assert many["conf_low"] < main["conf_low"] - 2 * 0.25
+    assert many["std_error"] > main["std_error"]
+    exact = {name: build_table(name, rows) for name, rows in given.items()}
+    exact["completeness"] = build_table("completeness", _completeness(seen, sizes))
+    assert audit_release(exact, shown, threshold=11) == []
+    on_steps = shown | {"sensitivity": exact["sensitivity"].assign(estimate=[0.152, -0.329])}
+    assert len(audit_release(exact, on_steps, threshold=11)) == 1
+
+
 def test_thresholds_in_points_and_in_percent_are_kept_apart() -> None:
     rows = []
     for unit, (k, m) in {"points": (60, 200), "percent of baseline": (120, 0)}.items():
