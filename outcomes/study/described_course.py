@@ -3,7 +3,8 @@
 Recurrence has no one definition, so three stand side by side, each with its own people at risk:
 
 - *pain*: pain above 2 of 10 again after a sustained recovery (0 to 1 for four weeks or more); at
-  risk are those who recovered so, until their last pain score;
+  risk are those who recovered so, from the score that confirmed it (nobody can be known to have
+  recovered for four weeks, and to have pain again, before then) until their last pain score;
 - *care*: care sought again, or a new episode of the same region, 90 days or more after the end of
   care; at risk are those followed for longer than that;
 - *as recorded*: an event that the clinic calls a recurrence, after the end of care.
@@ -75,16 +76,18 @@ with pain as (
            partition by position order by day rows between unbounded preceding and current row
          ) as run
   from pain
+), low as (
+  select position, run, day, min(day) over (partition by position, run) as first_day
+  from runs where score <= {PAIN_FREE}
 ), held as (
-  select position, run, min(day) as first_day, max(day) as last_day
-  from runs where score <= {PAIN_FREE} group by position, run
-  having max(day) - min(day) >= {SUSTAINED_DAYS}
+  select position, run, min(day) as confirmed_day, max(day) as last_day
+  from low where day >= first_day + {SUSTAINED_DAYS} group by position, run
 ), recovered as (
-  select position, min(first_day) as first_day, min(last_day) as last_day
+  select position, min(confirmed_day) as confirmed_day, min(last_day) as last_day
   from held group by position
 )
 select p.position, max(p.day) as last_score, max(p.day) - min(p.day) as span,
-       max(r.first_day) as recovered_day,
+       max(r.confirmed_day) as confirmed_day,
        min(p.day) filter (where p.score > {RETURN_OVER} and p.day > r.last_day) as return_day
 from pain p left join recovered r on r.position = p.position
 group by p.position
@@ -95,19 +98,19 @@ def _pain_course(opened: Analysed, found: Description) -> None:
     if not opened.needs("Remission and recurrence of pain", "assessments"):
         return
     pain = opened.per_episode(PAIN_COURSE)
-    recovered = ~np.isnan(pain["recovered_day"])
+    start = pain["confirmed_day"]
+    recovered = ~np.isnan(start)
     found.add(
         REMISSION,
         "sustained_remission",
         "Pain 0 to 1 held for four weeks or more",
         flag(recovered, pain["span"] >= SUSTAINED_DAYS),
     )
-    start = pain["recovered_day"] + SUSTAINED_DAYS
     end = np.where(np.isnan(pain["return_day"]), pain["last_score"], pain["return_day"])
     _recurrence(
         found,
         "pain",
-        "Pain above 2 again after a sustained recovery",
+        "Pain above 2 again, from the score that confirmed a sustained recovery",
         days=np.where(recovered & (end > start), end - start, np.nan),
         happened=~np.isnan(pain["return_day"]),
     )
