@@ -20,7 +20,7 @@ from outcomes.report.comparisons import as_number
 from outcomes.report.context import HIDDEN, Cell, Context, count_cell, sized, value_cell
 from outcomes.report.harm_words import HarmWords, harm_words
 from outcomes.report.study import Study, unit_words
-from outcomes.results.wording import capitalised, count, interval, number, percent
+from outcomes.results.wording import capitalised, count, interval, listed, number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,8 @@ FULL = 0.05
 BASELINE = "baseline"
 NO_BREAK = "\u00a0"
 ANY = "any"
+ENDED = "ended"
+"""How steps of the flow begin that count episodes over before time zero."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ class Harms:
     tables: tuple[HarmTable, ...]
     words: HarmWords
     serious: str
+    uncounted: str
 
     @property
     def any_hidden(self) -> bool:
@@ -125,7 +128,13 @@ def build_harms(context: Context) -> Harms | None:
         for unit, part in table.groupby("rate_unit", sort=False)
     )
     words = harm_words(context.study, anywhere)
-    return Harms(panels=panels, tables=tables, words=words, serious=_serious(anywhere))
+    return Harms(
+        panels=panels,
+        tables=tables,
+        words=words,
+        serious=_serious(anywhere),
+        uncounted=_uncounted(context),
+    )
 
 
 def _harm_table(context: Context, unit: str, table: pd.DataFrame) -> HarmTable:
@@ -236,6 +245,21 @@ def _serious(table: pd.DataFrame) -> str:
     base, unit = as_number(everyone["denominator"].iloc[0]), str(everyone["rate_unit"].iloc[0])
     against = "" if base is None else f" in {count(base)} {unit.rsplit(' ', 1)[-1]}"
     return f"{capitalised(count(n))} serious events{against} over all types."
+
+
+def _uncounted(context: Context) -> str:
+    """Say how many episodes were over before time zero, and so are not in the harms."""
+    flow = context.release.table("flow")
+    ended = flow[flow["kind"].eq("left_out") & flow["step"].str.startswith(ENDED)]
+    total, hidden = ended["n_episodes"].sum(), ended["n_episodes"].isna().any()
+    if not total and not hidden:
+        return ""
+    more = "a hidden number more" if total else "a hidden number of them"
+    parts = [*([count(total)] if total else []), *([more] if hidden else [])]
+    return (
+        f"Episodes that ended before day {context.study.raw['window_days']} are not counted here,"
+        f" though harm may have ended them: {listed(parts)}."
+    )
 
 
 # ------------------------------------------------------------------------------------- described

@@ -6,6 +6,9 @@ those that happen in life per 100 patient-years, in follow-up. Limits are exact 
 it may not have been asked. The exception is the serious adverse event, whose zero is a finding
 where other harms are recorded.
 
+Only analysed episodes are counted. Those that ended before time zero are not among them, though
+harm may have ended them; the flow counts them.
+
 Nothing here is compared between the types: people were not alike, and nothing is adjusted.
 """
 
@@ -134,7 +137,8 @@ def _episodes(opened: Analysed) -> Base:
 SESSIONS_HELD: Final = """
 select a.position, count(*) as held
 from sessions s join analysed a on a.episode_id = s.episode_id
-where s.day >= 0 and coalesce(s.attended, true) group by a.position
+where s.day >= 0 and s.day <= coalesce(a.end_day, 100000) and coalesce(s.attended, true)
+group by a.position
 """
 _KINDS: Final = ", ".join(f"'{harm.kind}'" for harm in HARMS)
 _OF_SESSIONS: Final = ", ".join(f"'{harm.kind}'" for harm in HARMS if harm.of_sessions)

@@ -196,6 +196,35 @@ def test_rates_have_the_study_s_confidence_level(records: StandInRecords) -> Non
     assert table["conf_level"].eq(0.9).all()
 
 
+def test_sessions_after_the_end_of_care_are_no_denominator_of_its_events(dataset: StandIn) -> None:
+    held = [{"session_id": k, "episode_id": 1, "day": day} for k, day in enumerate((0, 50, 51))]
+    events = [_event(1, "flare", 50), _event(1, "flare", 51)]
+    table = harms_table(dataset, StandInRecords(sessions=held, events=events))
+    flare = _one(table, event="flare", severity="any", exposure="exercise")
+    assert (flare.n_events, flare.denominator) == (1, 2.0)
+
+
+# -------------------------------------------------------------------------------------- described
+def test_pain_can_return_only_after_the_score_that_confirms_recovery(dataset: StandIn) -> None:
+    """Recovered from day 20, known on day 80; known on the last day; held for too short a time."""
+    scores = {
+        1: [(20, 0), (40, 1), (80, 0), (90, 1), (180, 5)],
+        2: [(20, 3), (30, 0), (60, 0)],
+        3: [(20, 0), (40, 0), (60, 4)],
+    }
+    listed = [
+        {"episode_id": k, "instrument": "nprs", "day": day, "score": score}
+        for k, given in scores.items()
+        for day, score in given
+    ]
+    table = described_table(dataset, StandInRecords(assessments=listed))
+    rate = _one(table, measure="recurrence_pain", exposure="")
+    assert (rate["count"], rate.n_episodes) == (1, 1)
+    assert rate.estimate == pytest.approx(100 * 365.25 / 100)
+    assert _one(table, measure="sustained_remission", exposure="")["count"] == 2
+    assert "from the score that confirmed" in rate.label
+
+
 # -------------------------------------------------------------------------------------- collector
 def test_described_rates_and_shares_have_the_study_s_confidence_level() -> None:
     found = Description(dataset=stand_in(EPISODES, conf_level=0.9))  # type: ignore[arg-type]
