@@ -61,7 +61,7 @@ POWERS: Final[dict[str, float]] = {"CR0": 0.0, "CR2": 0.5, "CR3": 1.0}
 _ALONE: Final = 1e-8
 """Distance of a leverage to one below which a cluster alone determines a combination."""
 _TOUCHED: Final = 1e-6
-_SUBJECTS_AT_ONCE: Final = 2048
+_SUBJECTS_AT_ONCE: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
