@@ -3,7 +3,8 @@
 An episode is left out for the first rule it fails, in the fixed order of :func:`eligibility`; what
 a rule needs and the records do not hold is said in a note, never guessed: an unknown age or an
 unanswered red-flag question keeps the episode, an unknown region or an unknown class of chronicity
-does not. A patient's second episode is another episode.
+does not. A patient's second episode is another episode, unless the study takes the first eligible
+one of every patient.
 
 Time zero is the end of the exposure window. An episode that was over by then (its last day of care,
 or where that is not recorded its follow-up, lies before time zero) could not have had the outcome
@@ -36,6 +37,7 @@ Has = Callable[[str, str], bool]
 KEPT: Final = "kept"
 LEFT_OUT: Final = "left_out"
 UNKNOWN: Final = "unknown"
+LATER_EPISODE: Final = "later_episode"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +97,12 @@ def _ages(population: PopulationSpec) -> Iterator[Rule]:
         yield Rule(code="old", label=label, holds=f"age > {population.max_age!r}")
 
 
-def candidates(rules: tuple[Rule, ...], window_days: int, has: Has) -> str:
+def candidates(
+    rules: tuple[Rule, ...], window_days: int, has: Has, *, first_only: bool = False
+) -> str:
     """Return the statement that gives each episode the first reason to leave it out, if any.
 
+    With ``first_only`` the last reason is that the patient has an earlier one that is left.
     ``over`` says that care ended before time zero. ``patient_day`` is 0 where the records hold no
     patient's clock and the patient has one episode only. Age bands count from their first year.
     """
@@ -115,12 +120,27 @@ def candidates(rules: tuple[Rule, ...], window_days: int, has: Has) -> str:
              e.red_flags, {age} as age, e.end_day, e.followed_to_day,
              cast({clock} as bigint) as patient_day
       from episodes e {join}
+    ),
+    judged as (
+      select known.*,
+             case {reason or "when false then ''"} end as reason,
+             coalesce(coalesce(end_day, followed_to_day) < {window_days}, false) as over
+      from known
     )
-    select known.*,
-           case {reason or "when false then ''"} end as reason,
-           coalesce(coalesce(end_day, followed_to_day) < {window_days}, false) as over
-    from known
+    select * from ({LATER if first_only else "select * from judged"}) as candidates
     """
+
+
+LATER: Final = f"""
+select episode_id, patient_id, clinic_id, program, body_region, chronicity, red_flags, age, end_day,
+       followed_to_day, patient_day,
+       case when reason is null and row_number() over (
+              partition by patient_id, case when reason is null then 1 else 0 end
+              order by patient_day nulls last, episode_id
+            ) > 1 then '{LATER_EPISODE}' else reason end as reason,
+       over
+from judged
+"""
 
 
 REASONS: Final = """
@@ -156,12 +176,16 @@ def find_candidates(
         return steps.records.has(table, column)
 
     rules = tuple(eligibility(population, has))
-    steps.keep("candidates", candidates(rules, window_days, has))
+    first_only = population.episodes == "first"
+    steps.keep("candidates", candidates(rules, window_days, has, first_only=first_only))
     _count_records(steps, flow)
     counted = zip(*steps.columns(REASONS).values(), strict=True)
     found = {str(reason): (int(episodes), int(patients)) for reason, episodes, patients in counted}
     for rule in rules:
         flow.add(rule.code, LEFT_OUT, rule.label, *found.get(rule.code, (0, 0)))
+    if first_only:
+        label = "A later episode of the same patient"
+        flow.add(LATER_EPISODE, LEFT_OUT, label, *found.get(LATER_EPISODE, (0, 0)))
     flow.add("eligible", KEPT, "eligible episodes", *found.get("", (0, 0)))
     return steps.frame(ELIGIBLE), _notes(steps, population, has)
 
@@ -193,6 +217,11 @@ def _notes(steps: Steps, population: PopulationSpec, has: Has) -> list[str]:
                 f"The records hold no 'episodes.{column}': every episode was taken, whatever its"
                 f" {words}."
             )
+    if population.episodes == "first" and not has("episodes", "patient_day"):
+        notes.append(
+            "The records hold no 'episodes.patient_day', so which episode of a patient came first"
+            " is not known: the one that is listed first was taken."
+        )
     age, red_flags = steps.row(UNANSWERED)
     if age and (population.min_age > 0 or population.max_age < 120):
         notes.append(f"The age of {age:,} eligible episodes is not recorded; they were kept.")

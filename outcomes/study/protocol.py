@@ -229,6 +229,12 @@ def _eligibility(spec: StudySpec, *, screened: bool) -> str:
     if population.exclude_red_flags:
         none = "red flags not recorded, so that nobody was left out for one"
         parts.append("no red flag recorded at intake" if screened else none)
+    parts.append(
+        "the first such episode of every patient"
+        if population.episodes == "first"
+        else "every such episode: the mixed model takes those of one patient as independent, and"
+        " errors of shares are clustered by patient"
+    )
     return "; ".join(parts)
 
 

@@ -114,6 +114,11 @@ class PopulationSpec(Section):
         default=True, description="Leave out episodes with a red flag at intake screening"
     )
     programs: tuple[str, ...] = Field(default=(), description="Programs; empty for all")
+    episodes: Literal["all", "first"] = Field(
+        default="all",
+        description="All eligible episodes, those of one patient taken as independent of each"
+        " other; or the first of every patient",
+    )
 
     @model_validator(mode="after")
     def _ages_and_regions(self) -> PopulationSpec:

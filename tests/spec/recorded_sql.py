@@ -167,4 +167,6 @@ def _record_poor_records(folder: Path, steps: list[Step]) -> None:
     alone |= dict.fromkeys(f"{name}.csv" for name in ("clinics", "sessions", "components"))
     records = _recording(read_records(write_example(folder, alone)), steps)
     with steps_in(records) as opened:
-        find_candidates(opened, demo_study(folder).population, 14, Flow())
+        population = demo_study(folder).population
+        find_candidates(opened, population, 14, Flow())
+        find_candidates(opened, population.model_copy(update={"episodes": "first"}), 14, Flow())

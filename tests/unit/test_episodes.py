@@ -103,6 +103,31 @@ def test_a_second_episode_is_another_episode(tmp_path: Path) -> None:
     assert len(dataset.episodes) == 6
 
 
+def test_the_first_eligible_episode_of_a_patient_can_be_taken_alone(tmp_path: Path) -> None:
+    episodes = [episode(n) for n in range(1, 8)]
+    episodes[3] |= {"patient_id": "p0001", "red_flags": True}
+    episodes[0] |= {"patient_day": 400}
+    episodes[5] |= {"patient_id": "p0002", "patient_day": 400}
+    episodes[6] |= {"patient_id": "p0003"}
+    episodes[2] |= {"patient_day": 400}
+    dataset = built(tmp_path, episodes, population={"episodes": "first"})
+    found = counts(dataset)
+    assert found["records"] == (7, 4)
+    assert found["red_flag"] == (1, 1)  # an episode that is left out is nobody's first
+    assert found["later_episode"] == (2, 2)
+    assert dataset.episodes["episode_id"].tolist() == [1, 2, 5, 7]
+
+
+def test_without_a_clock_the_episode_that_is_listed_first_is_taken(tmp_path: Path) -> None:
+    episodes = [episode(n, patient_day=None) for n in range(1, 7)]
+    for row in episodes:
+        del row["patient_day"]
+    episodes[5]["patient_id"] = "p0001"
+    dataset = built(tmp_path, episodes, population={"episodes": "first"})
+    assert counts(dataset)["later_episode"] == (1, 1)
+    assert any("listed first" in note for note in dataset.notes)
+
+
 def test_rows_that_intake_set_aside_are_in_the_flow(tmp_path: Path) -> None:
     episodes = [episode(n) for n in range(1, 7)] + [episode(7, age=300), episode(1)]
     dataset = built(tmp_path, episodes)
