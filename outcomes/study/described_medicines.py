@@ -178,9 +178,12 @@ def _changes(
                 "No opioid, agonist treatment included, of those with a dose at time zero",
                 change["ceased"],
             ),
-            "halved": ("Dose lower by half or more, of those", change["reduced_50"]),
+            "halved": (
+                "MME lower by half or more, agonist treatment instead included, of those",
+                change["reduced_50"],
+            ),
             "increased": (
-                "Dose higher, of those",
+                "MME higher, of those",
                 (change["change"] >= INCREASE)
                 .astype("boolean")
                 .where(change["reduced_50"].notna()),

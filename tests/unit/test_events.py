@@ -225,6 +225,33 @@ def test_pain_can_return_only_after_the_score_that_confirms_recovery(dataset: St
     assert "from the score that confirmed" in rate.label
 
 
+def test_nobody_with_an_opioid_on_record_is_described_as_stopped(dataset: StandIn) -> None:
+    """Week 6 is day 56: changed to agonist treatment; of a dose not known; stopped."""
+
+    def fill(patient: int, day: int, **given: object) -> dict[str, object]:
+        return {
+            "patient_id": patient,
+            "day": day,
+            "drug": "oxycodone",
+            "route": "oral",
+            "strength": 10.0,
+            "unit": "mg",
+            "quantity": 14.0,
+            "days_supply": 7,
+            **given,
+        }
+
+    later = [fill(1, 40, drug="buprenorphine", route="sublingual"), fill(2, 40, days_supply=None)]
+    records = StandInRecords(medications=[*(fill(k, 0) for k in (1, 2, 3)), *later])
+    table = described_table(dataset, records)
+    found = {
+        measure: _one(table, measure=f"opioid_{measure}", exposure="", visit="week_6")
+        for measure in ("stopped", "halved")
+    }
+    assert (found["stopped"]["count"], found["stopped"].n_episodes) == (1, 3)
+    assert (found["halved"]["count"], found["halved"].n_episodes) == (2, 2)
+
+
 # -------------------------------------------------------------------------------------- collector
 def test_described_rates_and_shares_have_the_study_s_confidence_level() -> None:
     found = Description(dataset=stand_in(EPISODES, conf_level=0.9))  # type: ignore[arg-type]
