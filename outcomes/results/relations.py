@@ -39,6 +39,16 @@ WITHIN: Final = {
     "uses_opioid_agonist": "uses_any_opioid",
 }
 """Described measures whose people are all among those of another."""
+KNOWN_WITHIN: Final = {
+    "opioid_halved": "opioid_stopped",
+    "opioid_increased": "opioid_stopped",
+    **{
+        f"{days}_mme_{dose}": f"{days}_opioid_benzodiazepine"
+        for days in ("any", "days")
+        for dose in (50, 90)
+    },
+}
+"""Described measures that rest on a dose, and those for which use is enough."""
 INTAKE: Final = "intake_"
 
 
@@ -261,6 +271,11 @@ def _within_others(ledger: Ledger, name: str, rows: list[Row]) -> None:
                 whole = counts.get(other)
                 if part is not None and whole is not None:
                     ledger.subtract(whole, part)
+        known = {row["measure"]: ledger.placed.get((name, k, "n_episodes")) for k, row in line}
+        for measure, other in KNOWN_WITHIN.items():
+            part, whole = known.get(measure), known.get(other)
+            if part is not None and whole is not None:
+                ledger.subtract(whole, part)
 
 
 def _wholes(measure: str, measures: Iterable[str]) -> Iterator[str]:

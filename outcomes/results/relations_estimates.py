@@ -50,6 +50,9 @@ def _behind(ledger: Ledger, name: str, k: int, row: Row) -> int | None:
     own = ("behind", *(row[key] for key in _SAME), row["level"], value)
     key: Hashable = seen if ledger.find(seen, value) is not None else own
     entry = ledger.add(value, cell=(name, k, "n_episodes"), key=key)
+    with_value = ledger.find(seen)
+    if with_value is not None:  # use may be known of more people than a dose
+        ledger.subtract(entry, with_value)
     everyone = ledger.find(("behind", *_main(row), row["level"], value))
     if row["subgroup"] and everyone is not None:
         ledger.subtract(everyone, entry)

@@ -324,6 +324,36 @@ def test_a_description_within_another_cannot_be_subtracted(part: str, whole: str
     assert shown(40) == 2
 
 
+def test_users_without_a_dose_cannot_be_worked_out() -> None:
+    """Use is known of a few more people than the dose is."""
+
+    def shown(rest: int) -> tuple[int, int]:
+        words = {**disclosure_example._common("medication", "week_12", "risk"), "unit": ""}
+        seen = [
+            {**row, "outcome": "medication", "visit": "week_12"}
+            for row in _completeness({"exercise": 150, "usual_care": 200})
+        ]
+        use = [
+            {**words, "estimand": "any_opioid", "method": "observed-only", "level": "exercise",
+             "estimate": 0.4, "n_episodes": 150 + rest}
+        ]  # fmt: skip
+        dose = [
+            {"domain": "D", "measure": measure, "exposure": "", "visit": "week_12", "count": 60,
+             "statistic": "share", "estimate": 60 / n, "unit": "share", "n_episodes": n}
+            for measure, n in (("opioid_increased", 200), ("opioid_stopped", 200 + rest))
+        ]  # fmt: skip
+        tables = _strict(completeness=seen, medication_use=use, described=dose)
+        both = [
+            *tables["completeness"].query("exposure == 'exercise'")["n_observed"],
+            *tables["medication_use"]["n_episodes"],
+        ]
+        described = tables["described"]["n_episodes"]
+        return int(pd.notna(both).sum()), int(described.notna().sum())
+
+    assert shown(4) == (1, 1)
+    assert shown(0) == shown(40) == (2, 2)
+
+
 def test_rare_combinations_are_pooled() -> None:
     counts = {"A + B": 100, "A": 40, "B": 9, "C": 3, "A + C": 14}
     rows = [{"combination": c, "size": 1, "n_episodes": n} for c, n in counts.items()]
