@@ -40,6 +40,9 @@ FOLLOW_UP: Final = "follow_up"
 def released_share(view: View, column: str, known: str, share: str) -> float:
     """Return a share from the released counts behind it; NaN where its count is hidden.
 
+    A share of a hidden number is rounded to a step that five people move, and is not shown where
+    its count is, here or elsewhere: the two would tell the number.
+
     Parameters
     ----------
     view : View
@@ -51,17 +54,23 @@ def released_share(view: View, column: str, known: str, share: str) -> float:
     known_exact, known_shown = view.number(known), view.count(known)
     if known_shown > 0:
         return round(view.count(column) / known_shown, 4)
+    if view.count(column) > 0 and view.told(column):
+        return math.nan
     return to_step(view.number(share), share_step(known_exact))
 
 
 # ---------------------------------------------------------------------------------------- people
 def _baseline(view: View) -> Numbers:
     if view.row["statistic"] == SHARE:
-        known = view.count("n_episodes")
         share = released_share(view, "count", "n_episodes", "estimate")
-        count = view.count("count") if known > 0 or view.number("n_episodes") == 0 else math.nan
-        return {"estimate": share, "count": count}
+        return {"estimate": share, "count": _count_beside(view)}
     return _mean(view)
+
+
+def _count_beside(view: View) -> float:
+    """Return the count of a share; NaN where the number it is of is hidden, which it would tell."""
+    known = view.count("n_episodes") > 0 or view.number("n_episodes") == 0
+    return view.count("count") if known else math.nan
 
 
 def _mean(view: View) -> Numbers:
@@ -171,11 +180,20 @@ def _described(view: View) -> Numbers:
     if statistic == RATE:
         return _described_rate(view)
     if statistic == "mean":
-        return _mean(view)
+        return _described_mean(view)
     if statistic in COEFFICIENTS:
         names = ("estimate", "conf_low", "conf_high")
         return {name: to_step(view.number(name), COEFFICIENT_STEP) for name in names}
     return {"estimate": _median(view, "estimate")}
+
+
+def _described_mean(view: View) -> Numbers:
+    """Leave out a spread of people whose number is hidden.
+
+    The plain standard error of the same scores stands in another table: the two tell the number.
+    """
+    spread = {} if view.count("n_episodes") > 0 else {"std_dev": math.nan}
+    return _mean(view) | spread
 
 
 def _described_share(view: View) -> Numbers:
@@ -188,7 +206,7 @@ def _described_share(view: View) -> Numbers:
         end: math.nan if hidden else to_step(view.number(end), step)
         for end in ("conf_low", "conf_high")
     }
-    return {"estimate": share, **limits}
+    return {"estimate": share, "count": _count_beside(view), **limits}
 
 
 def _described_rate(view: View) -> Numbers:

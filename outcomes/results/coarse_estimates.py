@@ -38,6 +38,7 @@ NEVER_SHOWN: Final = frozenset({"df"})
 SMALLEST_P: Final = 0.001
 OPEN: Final = "open"
 RATIOS: Final = ("risk_ratio", "odds_ratio")
+_SIDES: Final = ("level", "reference")
 _SAME: Final = ("analysis_id", "outcome", "subgroup", "visit")
 _EXACTLY: Final = (*_SAME, "estimand", "population", "method", "threshold", "threshold_unit")
 
@@ -89,7 +90,7 @@ def _behind(view: View) -> float | None:
 def _groups(view: View) -> tuple[View, View] | None:
     """Return the rows of the two groups of a comparison, of the same analysis."""
     for table, keys in ((view.table, _EXACTLY), (view.table, _SAME), ("ls_means", _SAME)):
-        found = [_level(view, table, keys, view.row[side]) for side in ("level", "reference")]
+        found = [_level(view, table, keys, view.row[side]) for side in _SIDES]
         if None not in found:
             first, second = (group for group in found if group is not None)
             both = first.number("n_episodes") + second.number("n_episodes")
@@ -126,35 +127,37 @@ def _error(view: View) -> float:
 
 def _share(view: View, n: float) -> Numbers:
     """Put a share and its limits on multiples of five of the people it is of."""
-    count, known = view.count("estimate"), view.count("n_episodes")
-    if not math.isfinite(count):
+    known, estimate = view.count("n_episodes"), released_risk(view)
+    if not math.isfinite(estimate):
         return dict.fromkeys(MEASURES, math.nan)
-    of = known if known > 0 else n
-    step = BASE / of if known > 0 else ladder(BASE / n)
-    estimate = released_risk(view)
+    step = BASE / known if known > 0 else ladder(BASE / n)
     limits = {end: round(to_step(view.number(end), step), 4) for end in LIMITS}
     return {"estimate": estimate} | limits | _test(view, estimate, n)
 
 
 def released_risk(view: View) -> float:
-    """Return a share made from its released count; NaN where that is hidden."""
+    """Return a share made from its released count; NaN where that, or the share, tells too much."""
     count, known = view.count("estimate"), view.count("n_episodes")
     if known > 0:
         return round(count / known, 4)
     n = view.number("n_episodes")
-    return to_step(view.number("estimate"), ladder(BASE / n)) if math.isfinite(count) else math.nan
+    if not math.isfinite(count) or (count > 0 and view.told("estimate")):
+        return math.nan
+    return to_step(view.number("estimate"), ladder(BASE / n))
 
 
 def _shares_compared(view: View, n: float, *, ratio: bool) -> Numbers:
     """Make a difference or ratio of shares from the released ones; its limits move with it."""
     none: Numbers = dict.fromkeys(MEASURES, math.nan)
-    shares = _released_pair(view)
-    if shares is None:
+    groups = _released_pair(view)
+    if groups is None:
         return none
     exact = view.number("estimate")
-    estimate = _compare(str(view.row["scale"]), *shares)
+    estimate = _compare(str(view.row["scale"]), *map(released_risk, groups))
     if not math.isfinite(estimate):
         return none
+    if not math.isfinite(view.number("std_error")):
+        return none | {"estimate": round(estimate, 4)} | _squared_and_added(groups)
     step = ladder(BASE * _error(view) / n)
     if ratio:
         limits = {end: to_step(view.number(end) * estimate / exact, step) for end in LIMITS}
@@ -163,15 +166,31 @@ def _shares_compared(view: View, n: float, *, ratio: bool) -> Numbers:
     return {"estimate": round(estimate, 4)} | limits | _test(view, estimate, n)
 
 
-def _released_pair(view: View) -> tuple[float, float] | None:
-    """Return the released shares of the two groups; None where one is hidden or not there."""
-    shares = []
-    for side in ("level", "reference"):
-        group = _level(view, view.table, _EXACTLY, view.row[side])
-        if group is None or not math.isfinite(share := released_risk(group)):
-            return None
-        shares.append(share)
-    return shares[0], shares[1]
+def _released_pair(view: View) -> tuple[View, View] | None:
+    """Return the rows of the two groups' shares; None where one is hidden or not there."""
+    level, reference = (_level(view, view.table, _EXACTLY, view.row[e]) for e in _SIDES)
+    if level is None or reference is None:
+        return None
+    shown = math.isfinite(released_risk(level)) and math.isfinite(released_risk(reference))
+    return (level, reference) if shown else None
+
+
+def _squared_and_added(groups: tuple[View, View]) -> Numbers:
+    """Make limits that know no error from the released limits of the two shares.
+
+    Where nobody had the event the limits are exact, and a reader who knows the formula reads the
+    number of people from them: at a step of their own, to two or three.
+    """
+    level, reference = (coarse_estimate(group) for group in groups)
+    estimate = as_float(level["estimate"]) - as_float(reference["estimate"])
+    below, above = (
+        math.hypot(
+            as_float(first["estimate"]) - as_float(first["conf_low"]),
+            as_float(second["conf_high"]) - as_float(second["estimate"]),
+        )
+        for first, second in ((level, reference), (reference, level))
+    )
+    return {"conf_low": round(estimate - below, 4), "conf_high": round(estimate + above, 4)}
 
 
 def _compare(scale: str, share: float, reference: float) -> float:

@@ -57,6 +57,18 @@ class Exact:
             }
         return self.indexed[table, *keys]
 
+    def told(self, entry: int) -> bool:
+        """Whether a count is shown at any of its places.
+
+        The count of a share stands there only where the number that it is of does.
+        """
+        return entry not in self.hidden and any(map(self._stands, self.ledger.entries[entry].cells))
+
+    def _stands(self, cell: tuple[str, int, str]) -> bool:
+        table, place, column = cell
+        known = self.ledger.placed.get((table, place, "n_episodes"))
+        return column not in ("count", "estimate") or known not in self.hidden
+
     def enough(self, n: float) -> bool:
         """Whether a number may rest on ``n`` people; not where ``n`` is unknown."""
         return n > 0 and not is_small(n, self.threshold)
@@ -86,6 +98,11 @@ class View:
         if entry is None or entry in self.exact.hidden:
             return math.nan
         return float(round_count(self.exact.ledger.entries[entry].value))
+
+    def told(self, column: str) -> bool:
+        """Whether a count, or the one behind a share, is shown here or elsewhere."""
+        entry = self.exact.ledger.placed.get((self.table, self.place, column))
+        return entry is not None and self.exact.told(entry)
 
     def enough(self, column: str) -> bool:
         """Whether a number may rest on the people counted in ``column``."""

@@ -488,6 +488,55 @@ def test_risks_stand_on_released_counts_and_their_difference_on_them() -> None:
     assert shown["estimate"].tolist() == pytest.approx([125 / 300, 0.5, 125 / 300 - 0.5], abs=1e-4)
 
 
+def test_a_share_of_a_hidden_number_does_not_tell_it() -> None:
+    """49 of 55 seen is hidden, and counts beside shares of the 49 would tell it."""
+    sizes = {"exercise": 55, "education": 200, "usual_care": 300}
+    seen = {"exercise": 49, "education": 140, "usual_care": 200}
+    described = [
+        {"domain": "Pain", "measure": f"reached_{k}", "visit": "week_6", "exposure": exposure}
+        | {"statistic": "share", "count": k, "n_episodes": n, "estimate": k / n}
+        for k in (17, 25, 34, 35)
+        for exposure, n in seen.items()
+    ]
+    score = {"measure": "score", "statistic": "mean", "estimate": 3.2, "std_dev": 2.1}
+    given = {
+        "completeness": _completeness(seen, sizes),
+        "described": [*described, described[0] | score | {"count": None}],
+    }
+    shown = _strict(**given)
+    few = shown["described"].query("exposure == 'exercise'")
+    assert few["estimate"].tolist() == [0.4, 0.6, 0.6, 0.8, 3.2]
+    assert few[["count", "n_episodes"]].isna().all(axis=None)
+    assert math.isnan(few["std_dev"].iloc[-1])  # the plain standard error is in another table
+    exact = {name: build_table(name, rows) for name, rows in given.items()}
+    assert audit_release(exact, shown, threshold=11) == []
+    counts = shown["described"]["count"].copy()
+    counts[few.index[:4]] = [15, 25, 35, 35]
+    counted = shown | {"described": shown["described"].assign(count=counts)}
+    told = audit_release(exact, counted, threshold=11)
+    assert told
+    assert all(told_of.endswith("between 1 and 9") for told_of in told)
+
+
+def test_exact_limits_of_nobody_do_not_tell_of_how_many() -> None:
+    """Limits of 0 of 50 and 0 of 300: a step of .005 would tell the 50 to two or three."""
+    sizes, seen = {"exercise": 55, "usual_care": 300}, {"exercise": 50, "usual_care": 250}
+    ends = {level: 1 - 0.025 ** (1 / n) for level, n in seen.items()}
+    none = {"std_error": None, "df": None, "statistic": None, "p_value": None, "estimate": 0.0}
+    rows = [
+        _estimate("risk", level, seen[level], **none | {"conf_low": 0.0, "conf_high": end})
+        for level, end in ends.items()
+    ]
+    limits = {"conf_low": -ends["usual_care"], "conf_high": ends["exercise"]}
+    pair = _estimate("risk_difference", "exercise", 300, "usual_care", **none | limits)
+    shown = _strict(responders=[*rows, pair], completeness=_completeness(seen, sizes))
+    first, second, difference = shown["responders"].to_dict("records")
+    assert [row["estimate"] for row in (first, second, difference)] == [0.0, 0.0, 0.0]
+    assert first["conf_high"] == 0.1
+    assert difference["conf_high"] == first["conf_high"]
+    assert difference["conf_low"] == -second["conf_high"]
+
+
 def test_a_stress_test_of_unseen_values_is_made_from_what_is_released() -> None:
     """575 of 575 and 322 of 325 seen: 2 x 3 / 325 on steps of its own would tell the 3."""
     sizes = {"exercise": 325, "usual_care": 575, "education": 400}
