@@ -13,7 +13,7 @@ NAMES: Final[dict[str, tuple[str, str]]] = {
     "primary": ("Main analysis", "Mixed model, missing at random"),
     "complete_cases": ("Complete cases", "Only those seen at every visit"),
     "observed_only": ("Observed values only", "Nobody's unseen values are filled in"),
-    "delta": ("Missing not at random", "Unseen values taken to be worse"),
+    "delta": ("Missing not at random", "Unseen values of the better type taken to be worse"),
     "no_clinic": ("Clinics not held fixed", "Comparison across clinics, too"),
     "unadjusted": ("No adjustment", "Plain group means: not a result"),
 }
@@ -40,7 +40,7 @@ def analysis_name(analysis: str, method: str = "") -> tuple[str, str]:
 
 
 def what_differs(analysis: str, method: str = "") -> str:
-    """Say in a sentence what differs in an analysis: ``unseen values taken to be worse``."""
+    """Say in a sentence what differs in an analysis: ``only those seen at every visit``."""
     name, differs = analysis_name(analysis, method)
     return in_sentence(differs or name)
 

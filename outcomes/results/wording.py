@@ -20,11 +20,13 @@ interval holds 0 and passes the margin             Too uncertain to say         
 A difference whose whole interval lies inside the margin is "slight", and said to be "slightly less"
 wherever it is said in words; an interval that touches the margin or reaches beyond it is not.
 
-The checks are the main analysis and every other analysis of the same comparison. The fourth bar is
-for comparisons that chance assigned and that two other analyses or more agree on: an observational
-study can never fill it. Where no other analysis was run, nothing is called consistent. One that
-could not be made neither agrees nor disagrees: it is counted beside the others. A single check is
-named, so that a reader sees on what the word rests.
+The checks are the main analysis and every other analysis of the same comparison. One agrees where
+it comes to the same side of zero, or as well to little or no difference; how large the difference
+is does not count. The limits are those of the tables at hand: released ones on a page. The fourth
+bar is for comparisons that chance assigned and that two other analyses or more agree on: an
+observational study can never fill it. Where no other analysis was run, nothing is called
+consistent. One that could not be made neither agrees nor disagrees: it is counted beside the
+others. A single check is named, so that a reader sees on what the word rests.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from typing import Final, Literal
 
 MINUS: Final = "\u2212"
 NO_VALUE: Final = "–"
-NO_RATIO: Final = "too few events for a ratio"
+NO_RATIO: Final = "no ratio, because nobody or everybody seen of a type had the event"
 BANNED: Final = (
     "works",
     "effective",

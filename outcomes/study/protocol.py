@@ -328,7 +328,7 @@ def _paragraphs(spec: StudySpec) -> dict[str, str]:
     missing = (
         "Every number assumes that whether a value was seen depends on what was seen before, not on"
         " the value itself. Shares are also given for observed values only, and with missing"
-        " counted as failure."
+        " counted as failure. Who improved is asked of people with a score at the start alone."
     )
     unmeasured = (
         "Assignment was random, so groups differ by chance alone at the start; they may still"

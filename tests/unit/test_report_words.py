@@ -772,3 +772,12 @@ def test_a_list_of_shares_and_panels_need_something_to_show() -> None:
     gated = build_context(report_variants.all_gated())
     assert build_responders(gated, "pain") is None
     assert all(table.panels is None for table in build_use(gated))
+
+
+def test_the_page_says_for_whom_shares_hold_and_what_agreeing_means(context: Context) -> None:
+    page = re.sub(r"\s+", " ", render_page(context.release))
+    assert page.count("for people at large, who may start otherwise, they are too narrow.") == 3
+    assert "agrees where its interval lies on the same side of zero" in page
+    assert "Words follow the numbers of the released tables" in page
+    assert "unrounded" not in page
+    assert "Unseen values of the better type taken to be worse" in page

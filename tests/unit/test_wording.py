@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from outcomes.results.wording import (
+    NO_RATIO,
     Comparison,
     OutcomeWords,
     amount,
@@ -149,6 +150,17 @@ def test_a_check_that_stands_alone_is_named() -> None:
     assert one.alone == "unseen values taken to be worse"
     two = judge(Comparison(**found, checks=((0.5, 1.0), (0.4, 1.0)), names=names))
     assert not two.alone
+
+
+def test_a_check_agrees_by_its_side_of_zero_however_far_from_it() -> None:
+    found = {"low": 0.6, "high": 1.2, "margin": 0.5}
+    assert judge(Comparison(**found, checks=((0.01, 0.1), (9.0, 9.9)))).agree == 3
+    assert judge(Comparison(**found, checks=((-0.01, 1.9),))).agree == 1
+
+
+def test_no_ratio_is_not_put_down_to_few_events_where_everybody_had_it() -> None:
+    assert "everybody" in NO_RATIO
+    assert "few" not in NO_RATIO
 
 
 def test_an_interval_that_touches_zero_is_not_on_one_side() -> None:
