@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from outcomes.results.coarse_stress import STRESS, main_of, stressed, two_sided
-from outcomes.results.relations_estimates import RISK
+from outcomes.results.coarse_stress import STRESS, main_of, stressed
+from outcomes.results.relations_estimates import FAILURE, RISK
 from outcomes.results.rounding import BASE, error_step, ladder, significant, smallest_shown, to_step
 from outcomes.results.sentences import coarse_text
 from outcomes.results.view import View, as_float, level_key
@@ -138,12 +138,26 @@ def _share(view: View, n: float) -> Numbers:
 def released_risk(view: View) -> float:
     """Return a share made from its released count; NaN where that, or the share, tells too much."""
     count, known = view.count("estimate"), view.count("n_episodes")
+    if not math.isfinite(count) or _tells_seen(view):
+        return math.nan
     if known > 0:
         return round(count / known, 4)
-    n = view.number("n_episodes")
-    if not math.isfinite(count) or (count > 0 and view.told("estimate")):
+    if count > 0 and view.told("estimate"):
         return math.nan
-    return to_step(view.number("estimate"), ladder(BASE / n))
+    return to_step(view.number("estimate"), ladder(BASE / view.number("n_episodes")))
+
+
+def _tells_seen(view: View) -> bool:
+    """Whether a share with missing counted as failure tells how many were seen, which is hidden.
+
+    It is nearly the share of the seen times seen over all: two thresholds of both told 5 unseen of
+    300 to 1 to 10.
+    """
+    if view.row["method"] != FAILURE:
+        return False
+    place = {"outcome": view.row["outcome"], "visit": view.row["visit"]}
+    seen = view.exact.find("completeness", place | {"exposure": view.row["level"]})
+    return view.hidden("n_episodes") or (seen is not None and seen.hidden("n_observed"))
 
 
 def _shares_compared(view: View, n: float, *, ratio: bool) -> Numbers:
@@ -204,15 +218,13 @@ def _compare(scale: str, share: float, reference: float) -> float:
 
 
 def _stress(view: View, n: float) -> Numbers:
-    """Make the stress test from its released main comparison, and its p value from that."""
+    """Make the stress test from its released main comparison."""
     none: Numbers = dict.fromkeys(MEASURES, math.nan)
     main = main_of(view)
     made = {} if main is None else stressed(view, main, coarse_estimate(main), n)
     if not made:
         return none
-    statistic = made["estimate"] / made["std_error"]
-    p_value = two_sided(statistic, view.number("df"))
-    return none | made | {"statistic": round(statistic, 2), "p_value": _p_value(p_value)}
+    return none | _tested(view, made["estimate"], made["std_error"]) | made
 
 
 def _error_alone(view: View, n: float) -> Numbers:
@@ -221,15 +233,28 @@ def _error_alone(view: View, n: float) -> Numbers:
 
 
 def _test(view: View, estimate: float, n: float) -> Numbers:
-    """Return the standard error, and a statistic made from what is released."""
+    """Return the standard error, and a test made from what is released."""
     shown = _error_alone(view, n)
-    error = as_float(shown["std_error"])
+    return shown | _tested(view, estimate, as_float(shown["std_error"]))
+
+
+def _tested(view: View, estimate: float, error: float) -> Numbers:
+    """Test a released estimate by its released error: the exact p value tells the exact ratio."""
     tested = math.isfinite(view.number("statistic")) and error > 0
-    return shown | {
+    df = significant(view.number("df"), 1)
+    p_value = _two_sided(estimate / error, df) if tested else math.nan
+    return {
         "statistic": round(estimate / error, 2) if tested else math.nan,
-        "p_value": _p_value(view.number("p_value")),
+        "p_value": _p_value(p_value),
         "p_adjusted": _p_value(view.number("p_adjusted")),
     }
+
+
+def _two_sided(statistic: float, df: float) -> float:
+    """Return the p value of a t statistic, NaN without degrees of freedom."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(df, -abs(statistic)))
 
 
 def _p_value(value: float) -> float:

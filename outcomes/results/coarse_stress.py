@@ -69,13 +69,6 @@ def stressed(view: View, main: View, shown: Mapping[str, object], n: float) -> d
     }
 
 
-def two_sided(statistic: float, df: float) -> float:
-    """Return the p value of a t statistic, NaN without degrees of freedom."""
-    from scipy.special import stdtr
-
-    return float(2 * stdtr(df, -abs(statistic)))
-
-
 def _ratio(released: float, exact: float) -> float:
     """Return the ratio of two shares; 0 where nobody is unseen, so that the test moves nothing."""
     return released / exact if exact > 0 else 0.0

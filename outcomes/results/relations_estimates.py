@@ -19,7 +19,8 @@ from outcomes.results.view import Row
 
 RISK: Final = "risk"
 CHANGE_PARTS: Final = frozenset({"stopped", "halved", "little_change", "little", "increased"})
-SEEN_ALONE: Final = frozenset({"observed-only", "missing-is-failure"})
+FAILURE: Final = "missing-is-failure"
+SEEN_ALONE: Final = frozenset({"observed-only", FAILURE})
 """Methods whose shares count none but those who were seen."""
 _SAME: Final = ("analysis_id", "outcome", "estimand", "population", "method", "subgroup", "visit")
 _QUESTION: Final = ("threshold", "threshold_unit")

@@ -518,6 +518,40 @@ def test_a_share_of_a_hidden_number_does_not_tell_it() -> None:
     assert all(told_of.endswith("between 1 and 9") for told_of in told)
 
 
+def test_missing_as_failure_is_hidden_where_it_would_tell_who_was_seen() -> None:
+    """295 of 300 seen is hidden, and failure over observed shares is seen over all."""
+    sizes, seen = {"exercise": 300, "usual_care": 400}, {"exercise": 295, "usual_care": 300}
+    rows = [
+        _estimate("risk", level, n, estimate=share, conf_low=share - 0.05, conf_high=share + 0.05)
+        | {"method": method}
+        for method, of in (("observed-only", seen), ("missing-is-failure", sizes))
+        for level, n in seen.items()
+        for share in [0.6012 * n / of[level]]
+    ]
+    pairs = [
+        _estimate("risk_difference", "exercise", 595, "usual_care", estimate=0.1, method=method)
+        for method in ("observed-only", "missing-is-failure")
+    ]
+    shown = _strict(responders=[*rows, *pairs], completeness=_completeness(seen, sizes))
+    estimates = shown["responders"]["estimate"]
+    assert estimates.notna().tolist() == [True, True, False, True, True, False]
+    assert (
+        shown["responders"].loc[estimates.isna(), ["conf_low", "std_error"]].isna().all(axis=None)
+    )
+
+
+def test_a_p_value_tells_no_more_than_estimate_and_error() -> None:
+    """It follows from what is released, give or take the degrees of freedom."""
+    groups = [_estimate("mean", level, 50) for level in ("exercise", "usual_care")]
+    numbers = {"estimate": 0.4321, "std_error": 0.1834, "statistic": 2.356}
+    pair = _estimate("improvement", "exercise", 100, "usual_care", **numbers)
+    alike = [_strict(ls_means=groups, contrasts=[pair | {"p_value": p}]) for p in (0.02, 0.0205)]
+    first, second = (shown["contrasts"].iloc[0] for shown in alike)
+    assert first["p_value"] == second["p_value"]
+    normal = math.erfc(first["estimate"] / first["std_error"] / math.sqrt(2))
+    assert first["p_value"] == pytest.approx(normal, rel=0.15)
+
+
 def test_exact_limits_of_nobody_do_not_tell_of_how_many() -> None:
     """Limits of 0 of 50 and 0 of 300: a step of .005 would tell the 50 to two or three."""
     sizes, seen = {"exercise": 55, "usual_care": 300}, {"exercise": 50, "usual_care": 250}
