@@ -103,6 +103,23 @@ def test_percentages_are_those_of_coarse_counts(shown: Tables) -> None:
         assert (rest.eq(0) | rest.add(4).ge(11)).all()  # either is two away at most
 
 
+def test_a_stress_test_says_no_more_than_who_is_shown_as_seen(shown: Tables) -> None:
+    """Beside its comparison it tells a stated amount times the unseen share that is shown."""
+    keys = ["outcome", "level", "reference", "visit"]
+    tests = shown["sensitivity"].query("method == 'mmrm-delta'").dropna(subset="estimate")
+    both = tests.merge(shown["contrasts"], on=keys, suffixes=("", "_main"))
+    moved = both["estimate_main"] - both["estimate"]
+    better = both["level"].where(moved > 0, both["reference"])
+    cells = pd.MultiIndex.from_arrays([both["outcome"], both["visit"], better])
+    seen = shown["completeness"].set_index(["outcome", "visit", "exposure"])["share"]
+    unseen = 1 - seen.reindex(cells).to_numpy()
+    assert len(both) > 20
+    for outcome, amount in (("pain", 2.0), ("mobility", 10.0)):
+        here = both["outcome"].eq(outcome)
+        assert here.any()
+        assert moved[here].abs().to_numpy() == pytest.approx(amount * unseen[here], abs=2e-3)
+
+
 def test_differences_and_ratios_say_no_more_than_their_shares(shown: Tables) -> None:
     """A difference of two shown shares is theirs; where one is hidden there is none."""
     for name in ("responders", "medication_use"):
