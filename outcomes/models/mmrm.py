@@ -36,7 +36,7 @@ from outcomes.stats.inference import DfMethod, Inference, prepare_inference
 from outcomes.stats.jackknife import Jackknife, leave_clusters_out
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.reml import RemlFit, fit_reml
-from outcomes.stats.sandwich import Sandwich, SandwichKind, Subjects, sandwich_of
+from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
 
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
@@ -150,14 +150,7 @@ def _empirical(
         return leave_clusters_out(fit, moments, design.maps)
     if spec.inference not in EMPIRICAL:
         return None
-    subjects = Subjects(
-        z=design.z,
-        y=design.y,
-        group=design.group,
-        weights=design.weights,
-        cluster=design.cluster,
-    )
-    return sandwich_of(fit, subjects, cast("SandwichKind", spec.inference))
+    return sandwich_of(fit, design.subjects, cast("SandwichKind", spec.inference))
 
 
 def _few_clusters(inference: Inference) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,14 @@ from outcomes.models.estimate_rows import check_level, estimate, estimate_table
 from outcomes.models.joint_tests import joint_tests
 from outcomes.models.mmrm_request import MmrmSpec
 from outcomes.models.mmrm_summary import summarise
+from outcomes.models.new_rows import Rows, fitted_rows, read_rows
+from outcomes.models.predictions import (
+    Interval,
+    ResidualKind,
+    draws_table,
+    prediction_table,
+    residual_table,
+)
 from outcomes.models.reference_grid import At, Averaging, ReferenceGrid, Weighting
 from outcomes.stats.inference import Inference
 from outcomes.stats.reml import RemlFit
@@ -202,9 +210,119 @@ class MmrmResult(Shown):
             raise UsageError(f"type={type!r}: only type III tests are made.")
         return joint_tests(self.grid, self.fit.inference)
 
+    def predict(
+        self,
+        data: Any = None,
+        *,
+        conditional: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Predicted responses of the fitted rows, or of the rows of another table.
+
+        Parameters
+        ----------
+        data : pandas, polars or Arrow table, optional
+            Visit and covariates; with ``conditional`` subject and response too, empty where unseen,
+            such as the table that was fitted. Subjects may be new, levels and visits not.
+        conditional : bool
+            Given the subject's visits that have a response, each of which is its own prediction.
+        interval : {'confidence', 'prediction'}, optional
+            Limits for the mean, or for a new response.
+        level : float
+
+        Returns
+        -------
+        DataFrame
+            One row a row, indexed by its place in the table: subject where it matters, visit,
+            estimate, std_error of the mean, gate; with limits also df, conf_low and conf_high, and
+            prediction_sd.
+
+        See Also
+        --------
+        outcomes.models.predictions : The definitions.
+        """
+        check_level(level)
+        return prediction_table(
+            self.fit.reml,
+            self.fit.inference,
+            self._rows(data, conditional, spread=conditional or interval == "prediction"),
+            conditional=conditional,
+            interval=interval,
+            level=level,
+        )
+
+    def simulate(
+        self,
+        n: int = 1,
+        *,
+        seed: int,
+        data: Any = None,
+        conditional: bool = False,
+        parameter_uncertainty: bool = False,
+    ) -> pd.DataFrame:
+        """Draw responses of the fitted rows, or of the rows of another table, from the model.
+
+        Parameters
+        ----------
+        n : int
+            Data sets.
+        seed : int
+            The same gives the same numbers.
+        data : table, optional
+            As in :meth:`predict`, with the subject.
+        conditional : bool
+            Keep the responses of ``data``, and draw the empty ones given them.
+        parameter_uncertainty : bool
+            Draw beta and the covariance anew for each data set, as multiple imputation does.
+
+        Returns
+        -------
+        DataFrame
+            Subject, visit and ``draw_1`` to ``draw_n``, indexed as by :meth:`predict`.
+        """
+        return draws_table(
+            self.fit.reml,
+            self._rows(data, conditional, spread=True, together=True),
+            n=n,
+            seed=seed,
+            conditional=conditional,
+            parameter_uncertainty=parameter_uncertainty,
+        )
+
+    def residuals(self, kind: ResidualKind = "response") -> pd.DataFrame:
+        """Residuals of the fitted rows: as they are, by standard deviation, or uncorrelated.
+
+        Parameters
+        ----------
+        kind : {'response', 'pearson', 'scaled'}
+            Response minus marginal mean; divided by its standard deviation; or multiplied by the
+            inverse Cholesky factor of the subject's covariance.
+
+        Returns
+        -------
+        DataFrame
+            Subject, visit, residual, indexed by the row's place in the fitted table.
+        """
+        rows = fitted_rows(self.spec, self.grid)
+        return residual_table(self.fit.reml, self.grid.design.subjects, rows, kind)
+
     def summary(self) -> str:
         """The fit as text to read; numbers in full are in the tables and fields."""
         return summarise(self)
+
+    def _rows(self, data: Any, conditional: bool, *, spread: bool, together: bool = False) -> Rows:
+        if data is not None:
+            together = together or conditional
+            return read_rows(
+                data, self.spec, self.grid, spread=spread, together=together, response=conditional
+            )
+        if conditional:
+            raise UsageError(
+                "conditional=True is about rows without a response, given those with one: give "
+                "data= a table that has both, such as the one that was fitted."
+            )
+        return fitted_rows(self.spec, self.grid)
 
     def _shown(self) -> tuple[str, dict[str, str]]:
         spec, fit = self.spec, self.fit.reml
