@@ -79,8 +79,8 @@ class LongRows:
     notes : tuple of str
     place : (N,) array
         Rows of the table that was read, counted from 0.
-    labels : (n,) array
-        What the table calls the subjects.
+    labels, clusters : (n,), (c,) arrays
+        What the table calls the subjects and the clusters.
     """
 
     frame: pd.DataFrame
@@ -95,6 +95,7 @@ class LongRows:
     notes: tuple[str, ...]
     place: Integers
     labels: npt.NDArray[Any]
+    clusters: npt.NDArray[Any] | None
 
 
 def read_long(data: Any, roles: Roles) -> LongRows:
@@ -113,7 +114,9 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     columns = {name: _column(table[name], name, roles) for name in _names(roles)}
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
-    cluster = pd.factorize(table[roles.cluster].to_numpy())[0] if roles.cluster else None
+    cluster, clusters = None, None
+    if roles.cluster:
+        cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
     missing = {name: _missing(values) for name, values in columns.items()}
     if group is not None and roles.group:
         missing[roles.group] = _missing(group)
@@ -144,6 +147,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         notes=(*notes, *level_notes),
         place=np.flatnonzero(used),
         labels=np.asarray(subjects),
+        clusters=None if clusters is None else np.asarray(clusters),
     )
 
 

@@ -29,8 +29,9 @@ from outcomes.core.errors import EstimationError
 from outcomes.models.design import Design, build_design
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
+from outcomes.models.mmrm_estimates import MmrmFit
 from outcomes.models.mmrm_request import EMPIRICAL, Method, MmrmSpec, WeightKind
-from outcomes.models.mmrm_result import MmrmFit, MmrmResult
+from outcomes.models.mmrm_result import MmrmResult
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import DfMethod, Inference, prepare_inference
 from outcomes.stats.jackknife import Jackknife, leave_clusters_out
