@@ -27,6 +27,7 @@ from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
 from outcomes.models.design import Design, build_design
+from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
 from outcomes.models.mmrm_estimates import MmrmFit
@@ -42,7 +43,7 @@ from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
 
-__all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "fit_mmrm"]
+__all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "compare_fits", "fit_mmrm"]
 
 
 def fit_mmrm(

@@ -74,6 +74,11 @@ class MmrmEstimates(Shown):
         return self.fit.reml.aic
 
     @property
+    def aicc(self) -> float:
+        """AIC corrected for a sample of rows less coefficients."""
+        return self.fit.reml.aicc
+
+    @property
     def bic(self) -> float:
         """Covariance parameters, and the logarithm of the number of subjects."""
         return self.fit.reml.bic

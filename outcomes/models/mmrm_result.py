@@ -18,6 +18,7 @@ from outcomes.models.adjusted_means import (
 )
 from outcomes.models.comparisons import Coefficients, Kind
 from outcomes.models.estimate_rows import check_level, estimate, estimate_table
+from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.influence import every_coefficient, influence_table, parts_of
 from outcomes.models.joint_tests import joint_tests
 from outcomes.models.mmrm_estimates import MmrmEstimates
@@ -189,6 +190,10 @@ class MmrmResult(MmrmEstimates):
         if type != 3:
             raise UsageError(f"type={type!r}: only type III tests are made.")
         return joint_tests(self.grid, self.fit.inference)
+
+    def compare(self, *others: MmrmEstimates) -> pd.DataFrame:
+        """Put this fit beside others; see :func:`outcomes.models.fit_comparison.compare_fits`."""
+        return compare_fits(self, *others)
 
     def predict(
         self,

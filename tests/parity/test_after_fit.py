@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 from outcomes import fit_mmrm
+from outcomes.models.mmrm import compare_fits
 
 FOLDER = Path(__file__).parent / "mmrm"
 PREDICTION = json.loads((FOLDER / "numbers" / "h_prediction.json").read_text())["results"]
@@ -55,3 +57,22 @@ def test_prediction_of_a_new_patient(name):
     np.testing.assert_allclose(given.prediction_sd[unseen], expected["prediction_sd"], rtol=1e-7)
     assert list(given.estimate[~unseen]) == expected["outcome_given"]
     assert (given.prediction_sd[~unseen] == 0).all()
+
+
+def test_structures_are_compared_as_the_reference_numbers_say():
+    names = ("a_cs_reml", "a_toep_reml", "a_toeph_reml", "a_us_reml")
+    truth = [numbers(name) for name in names]
+    found = compare_fits(*map(fitted, names))
+    for name, key in (("aic", "aic"), ("aicc", "aicc"), ("bic", "bic")):
+        np.testing.assert_allclose(found[name], [case[key] for case in truth], atol=2e-8)
+    for k in range(1, 4):
+        statistic = 2 * (truth[k]["loglik"] - truth[k - 1]["loglik"])
+        df = truth[k]["n_covariance_parameters"] - truth[k - 1]["n_covariance_parameters"]
+        assert abs(found.statistic[k] - statistic) < 4e-8
+        assert found.df[k] == df
+        assert found.p_value[k] == pytest.approx(chi2.sf(statistic, df), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a_us_ml", "c_cs_ml", "d_us_reml", "e_ar1h_ml"])
+def test_aicc(name):
+    assert abs(fitted(name).aicc - numbers(name)["aicc"]) < 2e-8
