@@ -114,5 +114,6 @@ class MmrmEstimates(Shown):
             "fit": f"{spec.method.upper()}, {spec.inference},"
             f" {'converged' if self.converged else 'not converged'}",
             "notes": str(len(self.notes)),
-            "look at": "fit.summary(), fit.contrasts(...), fit.ls_means(...), fit.notes",
+            "look at": "fit.summary(), fit.contrasts(...), fit.ls_means(...), fit.predict(...),"
+            " fit.notes",
         }

@@ -186,10 +186,8 @@ class MmrmResult(MmrmEstimates):
         )
 
     def joint_tests(self, type: int = 3) -> pd.DataFrame:  # noqa: A002 - the field's word
-        """Type III F tests, one row a term; see :mod:`outcomes.models.joint_tests`."""
-        if type != 3:
-            raise UsageError(f"type={type!r}: only type III tests are made.")
-        return joint_tests(self.grid, self.fit.inference)
+        """F tests of type III, or II, one row a term; see :mod:`outcomes.models.joint_tests`."""
+        return joint_tests(self.grid, self.fit.inference, type)
 
     def compare(self, *others: MmrmEstimates) -> pd.DataFrame:
         """Put this fit beside others; see :func:`outcomes.models.fit_comparison.compare_fits`."""

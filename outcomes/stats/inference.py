@@ -64,6 +64,7 @@ Empirical = Sandwich | Jackknife
 METHODS = (*get_args(ModelBased), *get_args(SandwichKind), "jackknife")
 SATTERTHWAITE = ("kenward-roger", "satterthwaite")
 _ROWS_AT_ONCE = 64
+_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,12 +167,14 @@ class Inference:
         Raises
         ------
         NotEstimable
-            Where a row is not estimable, or no row is different from zero.
+            Where a row is not estimable, no row is different from zero, or the empirical covariance
+            comes from too few clusters for so many rows.
         """
         rows = self.cells.basis.rows(L)
         mix = _independent(rows)
         rows, estimate = mix @ rows, mix @ self.cells.basis.estimate(L, self.point.gamma)
         covariance = rows @ self.phi_used @ rows.T
+        self._check_clusters(covariance)
         statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / rows.shape[0]
         scaled = self._joint_degrees(L, rows)
         statistic *= scaled.factor
@@ -181,6 +184,17 @@ class Inference:
             den_df=scaled.den_df,
             p_value=float(f_distribution.sf(statistic, rows.shape[0], scaled.den_df)),
         )
+
+    def _check_clusters(self, covariance: Array) -> None:
+        if self.empirical is None:
+            return
+        size = np.sqrt(np.diag(covariance))
+        values = np.linalg.eigvalsh(covariance / np.outer(size, size))
+        if values[0] <= _SINGULAR * values[-1]:
+            raise NotEstimable(
+                f"{self.empirical.n_clusters} clusters do not make a covariance of "
+                f"{len(covariance)} comparisons at once."
+            )
 
     def _degrees(self, L: Array, rows: Array) -> Array:
         missing = np.asarray(np.isnan(rows).any(axis=1))

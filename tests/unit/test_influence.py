@@ -103,6 +103,18 @@ def test_a_part_without_which_there_is_no_fit_says_why(data):
     assert (rows.gate.drop("c0") == "open").all()
 
 
+def test_more_comparisons_than_clusters_are_no_test():
+    """A joint test needs a covariance of full rank; the summary goes on without it."""
+    data = trial(clinics=7, n=150)
+    result = fit(data, "score ~ exposure*week*sex", cluster="clinic", inference="jackknife")
+    levels = data.assign(sex=np.where(data.age > 55, "o", data.sex), age=1.0)
+    other = fit(levels, "score ~ exposure*week*sex", cluster="clinic", inference="jackknife")
+    assert (result.joint_tests().gate == "open").all()
+    gate = other.joint_tests().set_index("term").gate
+    assert gate["exposure:week:sex"].startswith("no test: 7 clusters")
+    assert "NaN" in other.summary()
+
+
 @pytest.mark.parametrize(
     ("part", "change", "words"),
     [
