@@ -11,6 +11,10 @@ with its degrees of freedom; for a new response (``prediction``) with the standa
 Satterthwaite or Kenward-Roger, Satterthwaite's degrees of freedom of that sum. With one visit these
 are the limits of linear regression.
 
+Conditional limits take the covariance for known where it weighs the seen visits, so that they are
+too narrow with few subjects: in simulations with three visits and a quarter of the responses
+missing, those of 95 % held 91 % of the unseen responses with 24 subjects, 93 with 48, 94 with 100.
+
 Draws
 -----
 Responses from the fitted normal distribution, all visits of a subject together, or the unseen ones

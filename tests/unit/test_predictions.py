@@ -111,6 +111,35 @@ def test_without_a_seen_visit_conditional_is_marginal(data, plain):
     pd.testing.assert_frame_equal(found.drop(columns="id"), expected, rtol=1e-10)
 
 
+def test_an_absent_row_is_an_unseen_one(data, fitted):
+    """Rows without a response that no one asks about may be left out of the table."""
+    whole = fitted.predict(data, conditional=True, interval="prediction")
+    kept = data[data.score.notna() | (data.week == 52)]
+    found = fitted.predict(kept, conditional=True, interval="prediction")
+    found.index = kept.index
+    pd.testing.assert_frame_equal(found, whole.loc[kept.index], check_names=False, rtol=1e-9)
+
+
+@pytest.mark.parametrize("formula", ["score ~ poly(age, 3) + week", "score ~ center(age)*C(arm)"])
+def test_transforms_keep_what_they_learned_in_the_fit(data, formula):
+    coded = data.assign(arm=data.exposure.map({"usual": 0, "exercise": 1, "manual": 2}))
+    result = fit(coded, formula)
+    few = coded[coded.score.notna()].iloc[5:9]
+    found = result.predict(few.assign(arm=few.arm.astype(float)))
+    expected = result.predict().loc[few.index]
+    np.testing.assert_allclose(found.estimate, expected.estimate, rtol=1e-9)
+    np.testing.assert_allclose(found.std_error, expected.std_error, rtol=1e-9)
+
+
+def test_what_one_subject_determines_has_no_standard_error(data):
+    lone = data.assign(exposure=np.where(data.id == "p000", "rare", data.exposure))
+    found = fit(lone, "score ~ exposure + week", inference="CR2").predict(lone)
+    own = lone.id == "p000"
+    assert found.gate[own].str.startswith("no standard error").all()
+    assert found.estimate[own].notna().all()
+    assert (found.gate[~own] == "open").all()
+
+
 def test_one_visit_is_linear_regression(data):
     one = data[data.week == 6].reset_index(drop=True)
     formula = "score ~ age + exposure"
@@ -239,6 +268,14 @@ def test_scaled_residuals_add_up(data, covariance, method, inference):
     squares = (result.residuals("scaled").residual ** 2).sum()
     lost = len(result.beta) if method == "reml" else 0
     assert squares == pytest.approx(result.n_observations - lost, rel=1e-9)
+
+
+def test_a_huge_mean_costs_no_digits(data, plain):
+    moved = fit(data.assign(score=data.score + 1e9), inference="satterthwaite")
+    for kind in ("response", "pearson", "scaled"):
+        distance = moved.residuals(kind).residual - plain.residuals(kind).residual
+        # The responses themselves are rounded to 1e-7 where they are 1e9.
+        assert np.abs(distance).max() < 1e-6
 
 
 def test_a_residual_and_a_mean_are_the_response(data, plain):
