@@ -218,8 +218,8 @@ class MmrmResult(MmrmEstimates):
         -------
         DataFrame
             One row a row, indexed by its place in the table: subject where it matters, visit,
-            estimate, std_error of the mean, gate; with limits also df, conf_low and conf_high, and
-            prediction_sd.
+            estimate, std_error of the mean, gate; with limits also df, conf_low, conf_high,
+            prediction_sd and covariance_sd where they apply.
 
         See Also
         --------

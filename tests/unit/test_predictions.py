@@ -108,7 +108,80 @@ def test_without_a_seen_visit_conditional_is_marginal(data, plain):
     new = data.assign(score=np.nan, id=[f"new {name}" for name in data.id])
     found = plain.predict(new, conditional=True, interval="prediction")
     expected = plain.predict(new, interval="prediction")
-    pd.testing.assert_frame_equal(found.drop(columns="id"), expected, rtol=1e-10)
+    assert (found.covariance_sd == 0).all()
+    found = found.drop(columns=["id", "covariance_sd"])
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"group": "sex", "covariance": "csh", "weights": "weight"}]
+)
+def test_limits_have_the_estimated_weights_of_the_seen_visits_in_them(data, options):
+    """By difference quotients of those weights in the entries of the covariance."""
+    result = fit(data, inference="satterthwaite", **options)
+    found = result.predict(data, conditional=True, interval="confidence")
+    new = result.predict(data, conditional=True, interval="prediction")
+    np.testing.assert_allclose(new.covariance_sd, np.sqrt(2) * found.covariance_sd, rtol=1e-12)
+    half = t_distribution.ppf(0.975, new.df) * np.hypot(new.prediction_sd, new.covariance_sd)
+    seen = data.score.notna()
+    np.testing.assert_allclose((new.conf_high - new.estimate)[~seen], half[~seen], rtol=1e-9)
+    sigmas, groups = result.fit.reml.sigmas, result.grid.data.groups
+    cov = result.fit.inference.entry_cov.reshape(len(sigmas), 6, len(sigmas), 6)
+    for name, rows in list(data.groupby("id"))[:25]:
+        s = rows.score.notna().to_numpy()
+        if s.all() or not s.any():
+            continue
+        g = groups.index(rows.sex.iloc[0]) if options else 0
+        root = np.sqrt(rows.weight.to_numpy()) if options else np.ones(3)
+
+        def weights(sigma, s=s):
+            return sigma[np.ix_(~s, s)] @ np.linalg.inv(sigma[np.ix_(s, s)])
+
+        slopes = []
+        for j, k in zip(*np.tril_indices(3), strict=True):
+            step = np.zeros((3, 3))
+            step[j, k] = step[k, j] = 1e-5
+            slopes.append((weights(sigmas[g] + step) - weights(sigmas[g] - step)) / 2e-5)
+        V = sigmas[g][np.ix_(s, s)]
+        expected = np.einsum("hl,hus,sv,luv->u", cov[g, :, g], slopes, V, slopes)
+        np.testing.assert_allclose(
+            found.covariance_sd[rows.index[~s]] ** 2,
+            expected / root[~s] ** 2,
+            rtol=1e-6,
+            err_msg=name,
+        )
+
+
+@pytest.mark.slow
+def test_limits_hold_what_they_say():
+    """With 24 subjects and a quarter missing: of unseen and of new responses, and of means."""
+    rng = np.random.default_rng(0)
+    root = np.linalg.cholesky([[4.0, 2.0, 1.5], [2.0, 5.0, 3.0], [1.5, 3.0, 6.0]])
+    base, held = trial(n=24, missing=0.0), []
+    for _ in range(250):
+        true, new = ((rng.standard_normal((24, 3)) @ root.T).ravel() for _ in range(2))
+        unseen = rng.random(72) < 0.25
+        table = base.assign(score=np.where(unseen, np.nan, true))
+        result = fit(table, "score ~ week + exposure")
+        given = result.predict(table, conditional=True, interval="prediction")[unseen]
+        marginal = result.predict(table, interval="prediction")
+        mean = result.predict(table, interval="confidence")
+        held.append(
+            [
+                inside(given, true[unseen]),
+                inside(marginal, new),
+                inside(mean, np.zeros(72)),
+                (np.abs(true[unseen] - given.estimate) < 1.96 * given.prediction_sd).mean(),
+            ]
+        )
+    shares, errors = np.mean(held, axis=0), np.std(held, axis=0) / np.sqrt(250)
+    assert (np.abs(shares[:3] - 0.95) < 3 * errors[:3] + 0.01).all(), shares
+    # By the normal distribution and without what the estimated covariance adds.
+    assert shares[3] < 0.92
+
+
+def inside(limits, values):
+    return ((limits.conf_low < values) & (values < limits.conf_high)).mean()
 
 
 def test_an_absent_row_is_an_unseen_one(data, fitted):
