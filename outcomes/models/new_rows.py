@@ -108,15 +108,15 @@ def read_rows(
     if table.empty:
         raise UsageError("The table has no rows to predict.")
     fitted_visits = np.array(grid.data.visits, dtype=object)
+    visit = _codes(table[spec.visit], grid.data.visits, "are at a visit that was not fitted")
     frame = pd.DataFrame({n: _covariate(table[n], grid.data.frame[n]) for n in names})
-    visit = _codes(table[spec.visit], grid.data.visits, "was not fitted")
     subject, about = np.arange(len(table)), {spec.visit: fitted_visits[visit]}
     if together:
         subject = _subjects(table[spec.subject], visit)
         about = {spec.subject: table[spec.subject].to_numpy(), **about}
     codes = np.zeros(len(table), dtype=np.int64)
     if group:
-        codes = _codes(table[group], grid.data.groups, "has no covariance matrix of its own")
+        codes = _codes(table[group], grid.data.groups, "are in a group without a covariance")
         check_constant(codes, subject, f"Column '{group}'", "a covariance group is one level")
     rows = VisitRows(
         x=_finite(design.rows(frame), "A term of the formula"),
@@ -139,7 +139,7 @@ def _covariate(series: pd.Series, fitted: pd.Series) -> Any:
         _check_none(np.isinf(values), series.name, "are infinite", "Mend or drop them")
         return values
     levels = tuple(map(str, fitted.cat.categories))
-    codes = _codes(series, levels, "was not seen in the fit")
+    codes = _codes(series, levels, "are at a level that the fit has not seen")
     return pd.Categorical.from_codes(list(codes), pd.Index(levels, dtype=object))
 
 
@@ -147,16 +147,9 @@ def _codes(series: pd.Series, levels: tuple[str, ...], lacking: str) -> npt.NDAr
     """Places of the labels among ``levels``."""
     given = as_category(series)
     _check_none(np.asarray(given.codes < 0), series.name, "are empty", "Complete or drop them")
-    used = given.remove_unused_categories()
-    unknown = [level for level in used.categories if level not in levels]
-    if unknown:
-        count = int(used.isin(unknown).sum())
-        raise UsageError(
-            f"Column '{series.name}': {count:,} rows are at a level that {lacking} "
-            f"({', '.join(map(repr, unknown[:5]))}). The model knows "
-            f"{', '.join(map(repr, levels))}; drop the others."
-        )
-    return np.asarray(used.set_categories(list(levels)).codes, dtype=np.int64)
+    unknown = np.asarray(~given.isin(list(levels)))
+    _check_none(unknown, series.name, lacking, f"The model knows {', '.join(map(repr, levels))}")
+    return np.asarray(given.set_categories(list(levels)).codes, dtype=np.int64)
 
 
 def _subjects(series: pd.Series, visit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
