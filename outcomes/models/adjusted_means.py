@@ -13,7 +13,8 @@ import pandas as pd
 from outcomes.core.errors import UsageError
 from outcomes.models.comparisons import Coefficients, Comparison, Kind, build_comparisons
 from outcomes.models.estimate_rows import adjust, estimate, estimate_table
-from outcomes.models.reference_grid import CellMeans
+from outcomes.models.reference_grid import At, CellMeans, ReferenceGrid
+from outcomes.models.visit_changes import means_between
 from outcomes.stats.inference import Inference
 
 Array = npt.NDArray[np.float64]
@@ -57,45 +58,85 @@ def ls_means_table(question: Question, cells: CellMeans) -> pd.DataFrame:
     return estimate_table("ls_means", about, linear, level=question.level)
 
 
-def contrast_table(
-    question: Question,
-    cells: CellMeans,
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contrasts:
+    """Contrasts before they are estimated.
+
+    Attributes
+    ----------
+    about : dict
+        Columns that say what each is; one value, or one a row.
+    rows : (m, p) array
+        NaN where a mean that takes part does not exist.
+    n_places : int
+        Combinations at each of which there are the same ``m / n_places`` contrasts.
+    """
+
+    about: dict[str, Any]
+    rows: Array
+    n_places: int
+
+
+def build_contrasts(
+    grid: ReferenceGrid,
+    visit: str,
+    factor: str,
+    by: str | Sequence[str] | None,
     *,
-    kind: Kind,
-    reference: object,
-    coefficients: Coefficients | None,
-    adjust_by: str | None,
-    family: Literal["by", "all"],
-) -> pd.DataFrame:
-    """Contrasts of the last factor of ``cells``, at each combination of the ones before it.
+    kind: Kind = "reference",
+    reference: object = None,
+    coefficients: Coefficients | None = None,
+    at: At | None = None,
+    between: Sequence[object] | None = None,
+) -> Contrasts:
+    """Contrasts of ``factor`` at each combination of ``by``; see ``MmrmResult.contrasts``.
 
     Raises
     ------
     UsageError
-        Where an option is not known or does not go with the others.
+        Where options are not known or do not go together.
     """
-    if family not in ("by", "all"):
-        raise UsageError(f"family={family!r} is not known; choose 'by' or 'all'.")
-    factor = cells.factors[-1]
+    if between is not None and factor == visit:
+        raise UsageError("between= is two visits at which another factor is compared.")
+    around = (by,) if isinstance(by, str) else tuple(by or ())
+    cells = means_between(grid, (*around, factor), visit, between, at=at)
     levels = list(dict.fromkeys(cell[-1] for cell in cells.cells))
     places = list(dict.fromkeys(cell[:-1] for cell in cells.cells))
     asked = build_comparisons(factor, levels, kind, reference=reference, coefficients=coefficients)
     weights = np.array([comparison.weights for comparison in asked])
     by_place = cells.rows.reshape(len(places), len(levels), -1)
+    about = {
+        "term": factor,
+        **_names(visit, cells.factors, places, asked),
+        **_seen(_counts(weights, cells, len(places))),
+    }
     rows = _weigh(weights, by_place).reshape(len(places) * len(asked), -1)
-    linear = estimate(question.inference, rows)
-    families = [np.arange(len(rows))]
+    return Contrasts(about=about, rows=rows, n_places=len(places))
+
+
+def contrast_table(
+    question: Question,
+    asked: Contrasts,
+    *,
+    adjust_by: str | None,
+    family: Literal["by", "all"],
+) -> pd.DataFrame:
+    """One row a contrast.
+
+    Raises
+    ------
+    UsageError
+        Where an option is not known.
+    """
+    if family not in ("by", "all"):
+        raise UsageError(f"family={family!r} is not known; choose 'by' or 'all'.")
+    linear = estimate(question.inference, asked.rows)
+    families = [np.arange(len(asked.rows))]
     if family == "by":
-        families = list(np.arange(len(rows)).reshape(len(places), -1))
+        families = list(families[0].reshape(asked.n_places, -1))
     return estimate_table(
         "contrasts",
-        {
-            "outcome": question.outcome,
-            "scale": "mean",
-            "term": factor,
-            **_names(question, cells.factors, places, asked),
-            **_seen(_counts(weights, cells, len(places))),
-        },
+        {"outcome": question.outcome, "scale": "mean", **asked.about},
         linear,
         level=question.level,
         adjusted=adjust(linear, families, adjust_by, question.level),
@@ -112,7 +153,7 @@ def _weigh(weights: Array, by_place: Array) -> Array:
 
 
 def _names(
-    question: Question,
+    visit: str,
     factors: Sequence[str],
     places: Sequence[tuple[str, ...]],
     asked: Sequence[Comparison],
@@ -123,7 +164,7 @@ def _names(
         "reference": [c.reference for _ in places for c in asked],
     }
     at = [dict(zip(factors[:-1], place, strict=True)) for place in places for _ in asked]
-    names["visit"] = [levels.pop(question.visit, "") for levels in at]
+    names["visit"] = [levels.pop(visit, "") for levels in at]
     names["subgroup"] = [", ".join(f"{k}={v}" for k, v in levels.items()) for levels in at]
     return names
 

@@ -31,6 +31,7 @@ from formulaic.errors import FormulaicError
 from outcomes.core.errors import UsageError
 from outcomes.models.formula import Parsed, coefficient_names
 from outcomes.models.long_rows import LongRows
+from outcomes.stats.subjects import Subjects
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -61,6 +62,8 @@ class Design:
         Codes of what a sandwich keeps together.
     model_spec : formulaic.ModelSpec
         Of the right side: gives the design of any other rows.
+    response_spec : formulaic.ModelSpec
+        Of the left side.
     """
 
     columns: tuple[str, ...]
@@ -72,6 +75,7 @@ class Design:
     group: Integers
     cluster: Integers | None
     model_spec: Any
+    response_spec: Any
 
     @property
     def linked(self) -> tuple[frozenset[str], ...]:
@@ -82,11 +86,26 @@ class Design:
             for term in self.model_spec.term_slices
         )
 
+    @property
+    def subjects(self) -> Subjects:
+        """The wide rows, for a second pass."""
+        return Subjects(
+            z=self.z, y=self.y, group=self.group, weights=self.weights, cluster=self.cluster
+        )
+
     def rows(self, frame: pd.DataFrame) -> Array:
         """(m, p): design rows of a frame with the covariates of the formula."""
-        with np.errstate(all="ignore"):
-            matrix = self.model_spec.get_model_matrix(frame, context={}, na_action="ignore")
-        return np.asarray(matrix, dtype=np.float64)
+        return _matrix(self.model_spec, frame)
+
+    def responses(self, frame: pd.DataFrame) -> Array:
+        """(m,): the left side at a frame with its columns; NaN where one is missing."""
+        return _matrix(self.response_spec, frame)[:, 0]
+
+
+def _matrix(model_spec: Any, frame: pd.DataFrame) -> Array:
+    with np.errstate(all="ignore"):
+        matrix = model_spec.get_model_matrix(frame, context={}, na_action="ignore")
+    return np.asarray(matrix, dtype=np.float64)
 
 
 def build_design(rows: LongRows, parsed: Parsed) -> Design:
@@ -97,7 +116,7 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
     UsageError
         Where a term cannot be evaluated, or gives numbers that are not finite.
     """
-    response, matrix = _evaluate(rows, parsed)
+    response, response_spec, matrix = _evaluate(rows, parsed)
     n_visits = len(rows.visits)
     by_visit = [np.flatnonzero(rows.visit == t) for t in range(n_visits)]
     z, z_names, maps = _factor(matrix, rows, by_visit)
@@ -114,10 +133,12 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
         group=_by_subject(rows.group, rows),
         cluster=None if rows.cluster is None else _by_subject(rows.cluster, rows),
         model_spec=matrix.model_spec,
+        response_spec=response_spec,
     )
 
 
-def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any]:
+def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any, Any]:
+    """The response, how it is made, and the design."""
     try:
         with np.errstate(all="ignore"):
             left, right = (
@@ -140,7 +161,7 @@ def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any]:
                 f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
                 "zero. Change the term, or set those rows missing."
             )
-    return left.iloc[:, 0].to_numpy(dtype=np.float64), right
+    return left.iloc[:, 0].to_numpy(dtype=np.float64), left.model_spec, right
 
 
 def _factor(

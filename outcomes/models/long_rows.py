@@ -77,6 +77,10 @@ class LongRows:
     n_subjects : int
     visits, groups : tuple of str
     notes : tuple of str
+    place : (N,) array
+        Rows of the table that was read, counted from 0.
+    labels, clusters : (n,), (c,) arrays
+        What the table calls the subjects and the clusters.
     """
 
     frame: pd.DataFrame
@@ -89,6 +93,9 @@ class LongRows:
     visits: tuple[str, ...]
     groups: tuple[str, ...]
     notes: tuple[str, ...]
+    place: Integers
+    labels: npt.NDArray[Any]
+    clusters: npt.NDArray[Any] | None
 
 
 def read_long(data: Any, roles: Roles) -> LongRows:
@@ -107,7 +114,9 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     columns = {name: _column(table[name], name, roles) for name in _names(roles)}
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
-    cluster = pd.factorize(table[roles.cluster].to_numpy())[0] if roles.cluster else None
+    cluster, clusters = None, None
+    if roles.cluster:
+        cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
     missing = {name: _missing(values) for name, values in columns.items()}
     if group is not None and roles.group:
         missing[roles.group] = _missing(group)
@@ -136,18 +145,32 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         visits=tuple(visit.categories),
         groups=groups,
         notes=(*notes, *level_notes),
+        place=np.flatnonzero(used),
+        labels=np.asarray(subjects),
+        clusters=None if clusters is None else np.asarray(clusters),
     )
 
 
 def _as_pandas(data: Any, roles: Roles) -> pd.DataFrame:
-    """A pandas table of the needed columns."""
+    """A pandas table of the columns that some role names."""
+    extra = [name for name in (roles.group, roles.weights, roles.cluster) if name]
+    return take_columns(data, [roles.subject, roles.visit, *_names(roles), *extra])
+
+
+def take_columns(data: Any, names: Sequence[str]) -> pd.DataFrame:
+    """A pandas table of these columns, its rows counted from 0.
+
+    Raises
+    ------
+    UsageError
+        Where it is no table, or has a column not at all or twice.
+    """
     if hasattr(data, "collect") and not hasattr(data, "to_pandas"):
         data = data.collect()
     present = data.column_names if hasattr(data, "column_names") else getattr(data, "columns", None)
     if present is None or not (isinstance(data, pd.DataFrame) or hasattr(data, "to_pandas")):
         raise UsageError("The data must be a pandas, polars or Arrow table.")
-    extra = [name for name in (roles.group, roles.weights, roles.cluster) if name]
-    needed = list(dict.fromkeys([roles.subject, roles.visit, *_names(roles), *extra]))
+    needed = list(dict.fromkeys(names))
     absent = [name for name in needed if name not in list(present)]
     if absent:
         raise UsageError(
@@ -282,16 +305,22 @@ def _groups(
         return np.zeros(len(subject), dtype=np.int64), ("",)
     kept = used_levels(group, used)
     codes = kept.codes.astype(np.int64)
-    _check_constant(codes, subject, f"Column '{roles.group}'", "a covariance group is one level")
+    check_constant(codes, subject, f"Column '{roles.group}'", "a covariance group is one level")
     return codes, tuple(kept.categories)
 
 
 def _clusters(codes: npt.NDArray[np.intp], subject: Integers, roles: Roles) -> Integers:
-    _check_constant(codes, subject, f"Column '{roles.cluster}'", "a cluster is one value")
+    check_constant(codes, subject, f"Column '{roles.cluster}'", "a cluster is one value")
     return codes.astype(np.int64)
 
 
-def _check_constant(codes: npt.NDArray[Any], subject: Integers, what: str, rule: str) -> None:
+def check_constant(codes: npt.NDArray[Any], subject: Integers, what: str, rule: str) -> None:
+    """Raise where something changes within a subject.
+
+    Raises
+    ------
+    UsageError
+    """
     first = np.zeros(subject.max() + 1, dtype=np.int64)
     first[subject] = codes
     changing = np.unique(subject[first[subject] != codes]).size

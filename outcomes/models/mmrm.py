@@ -27,21 +27,23 @@ from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
 from outcomes.models.design import Design, build_design
+from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
+from outcomes.models.mmrm_estimates import MmrmFit
 from outcomes.models.mmrm_request import EMPIRICAL, Method, MmrmSpec, WeightKind
-from outcomes.models.mmrm_result import MmrmFit, MmrmResult
+from outcomes.models.mmrm_result import MmrmResult
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import DfMethod, Inference, prepare_inference
 from outcomes.stats.jackknife import Jackknife, leave_clusters_out
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.reml import RemlFit, fit_reml
-from outcomes.stats.sandwich import Sandwich, SandwichKind, Subjects, sandwich_of
+from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
 
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
 
-__all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "fit_mmrm"]
+__all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "compare_fits", "fit_mmrm"]
 
 
 def fit_mmrm(
@@ -150,14 +152,7 @@ def _empirical(
         return leave_clusters_out(fit, moments, design.maps)
     if spec.inference not in EMPIRICAL:
         return None
-    subjects = Subjects(
-        z=design.z,
-        y=design.y,
-        group=design.group,
-        weights=design.weights,
-        cluster=design.cluster,
-    )
-    return sandwich_of(fit, subjects, cast("SandwichKind", spec.inference))
+    return sandwich_of(fit, design.subjects, cast("SandwichKind", spec.inference))
 
 
 def _few_clusters(inference: Inference) -> list[str]:

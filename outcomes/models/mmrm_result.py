@@ -4,108 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from outcomes.core.errors import UsageError
-from outcomes.core.shown import Shown
-from outcomes.models.adjusted_means import Question, contrast_table, ls_means_table
+from outcomes.models.adjusted_means import (
+    Question,
+    build_contrasts,
+    contrast_table,
+    ls_means_table,
+)
 from outcomes.models.comparisons import Coefficients, Kind
 from outcomes.models.estimate_rows import check_level, estimate, estimate_table
+from outcomes.models.fit_comparison import compare_fits
+from outcomes.models.influence import every_coefficient, influence_table, parts_of
 from outcomes.models.joint_tests import joint_tests
-from outcomes.models.mmrm_request import MmrmSpec
+from outcomes.models.mmrm_estimates import MmrmEstimates
 from outcomes.models.mmrm_summary import summarise
-from outcomes.models.reference_grid import At, Averaging, ReferenceGrid, Weighting
-from outcomes.stats.inference import Inference
-from outcomes.stats.reml import RemlFit
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MmrmFit:
-    """The estimates as arrays: the fit, and what its standard errors come from."""
-
-    reml: RemlFit
-    inference: Inference
+from outcomes.models.new_rows import Rows, fitted_rows, read_rows
+from outcomes.models.predictions import (
+    Interval,
+    ResidualKind,
+    draws_table,
+    prediction_table,
+    residual_table,
+)
+from outcomes.models.reference_grid import At, Averaging, Weighting
+from outcomes.models.visit_changes import means_between
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class MmrmResult(Shown):
-    """The answer of :func:`fit_mmrm`.
-
-    Attributes
-    ----------
-    spec : MmrmSpec
-    fit : MmrmFit
-    grid : ReferenceGrid
-        The used rows and their design.
-    response : str
-        Name of the response column.
-    notes : tuple of str
-        Rows and columns that were left out, and what the fit had to say.
-    """
-
-    spec: MmrmSpec
-    fit: MmrmFit
-    grid: ReferenceGrid
-    response: str
-    notes: tuple[str, ...]
-
-    @property
-    def beta(self) -> pd.Series:
-        """Coefficients by name; NaN where not estimable."""
-        return pd.Series(self.fit.reml.beta, index=self.grid.design.columns, name="estimate")
-
-    @property
-    def beta_cov(self) -> pd.DataFrame:
-        """The covariance of beta that standard errors come from."""
-        names = self.grid.design.columns
-        return pd.DataFrame(self.fit.inference.beta_cov, index=names, columns=names)
-
-    @property
-    def covariance(self) -> pd.DataFrame | dict[str, pd.DataFrame]:
-        """Covariance of the visits; by level of the group where there is one."""
-        visits = list(self.grid.data.visits)
-        frames = [pd.DataFrame(s, index=visits, columns=visits) for s in self.fit.reml.sigmas]
-        if self.spec.group is None:
-            return frames[0]
-        return dict(zip(self.grid.data.groups, frames, strict=True))
-
-    @property
-    def log_likelihood(self) -> float:
-        """At the optimum; REML as mmrm and nlme count its constant."""
-        return self.fit.reml.log_likelihood
-
-    @property
-    def aic(self) -> float:
-        """Counts covariance parameters only."""
-        return self.fit.reml.aic
-
-    @property
-    def bic(self) -> float:
-        """Covariance parameters, and the logarithm of the number of subjects."""
-        return self.fit.reml.bic
-
-    @property
-    def converged(self) -> bool:
-        """Whether the optimum was reached; a fit that does not reach it raises."""
-        return self.fit.reml.converged
-
-    @property
-    def gradient_norm(self) -> float:
-        """Distance to the optimum in standard errors of the covariance parameters."""
-        return self.fit.reml.gradient_norm
-
-    @property
-    def n_patients(self) -> int:
-        """Subjects with a used row."""
-        return self.grid.data.n_subjects
-
-    @property
-    def n_observations(self) -> int:
-        """Used rows."""
-        return self.fit.reml.n_observations
+class MmrmResult(MmrmEstimates):
+    """The answer of :func:`outcomes.models.mmrm.fit_mmrm`: its estimates, and what to ask next."""
 
     def coefficients(self, *, level: float = 0.95) -> pd.DataFrame:
         """One row a coefficient, in the columns of the estimate tables."""
@@ -122,6 +54,7 @@ class MmrmResult(Shown):
         weights: Weighting = "equal",
         average_over: Averaging = "rows",
         at: At | None = None,
+        between: Sequence[object] | None = None,
         level: float = 0.95,
     ) -> pd.DataFrame:
         """Adjusted means of each combination of the levels of ``factors``.
@@ -136,6 +69,8 @@ class MmrmResult(Shown):
             What covariates are averaged over.
         at : mapping, optional
             A covariate to a value, a factor to a level or some levels.
+        between : pair, optional
+            Two visits: the change from the first to the second, in place of the means at visits.
 
         Returns
         -------
@@ -147,7 +82,15 @@ class MmrmResult(Shown):
         outcomes.models.reference_grid : The definitions.
         """
         asked = (factors,) if isinstance(factors, str) else tuple(factors)
-        cells = self.grid.cell_means(asked, weights=weights, average_over=average_over, at=at)
+        cells = means_between(
+            self.grid,
+            asked,
+            self.spec.visit,
+            between,
+            weights=weights,
+            average_over=average_over,
+            at=at,
+        )
         return ls_means_table(self._question(level), cells)
 
     def contrasts(
@@ -159,6 +102,7 @@ class MmrmResult(Shown):
         *,
         coefficients: Coefficients | None = None,
         at: At | None = None,
+        between: Sequence[object] | None = None,
         adjust: Literal["holm", "dunnett"] | None = None,
         family: Literal["by", "all"] = "by",
         level: float = 0.95,
@@ -177,6 +121,9 @@ class MmrmResult(Shown):
             Name of a custom contrast to weights by level, adding up to zero.
         at : mapping, optional
             As in :meth:`ls_means`.
+        between : pair, optional
+            Two visits: differences of the changes from the first to the second, that is each
+            difference at the second minus the same at the first.
         adjust : {'holm', 'dunnett'}, optional
             Holm's p-values; or simultaneous p-values and limits by the multivariate t with the
             smallest degrees of freedom of the family. They stand in ``p_adjusted``,
@@ -184,41 +131,181 @@ class MmrmResult(Shown):
         family : {'by', 'all'}
             Adjust within each level of ``by``, or over all rows.
         """
-        around = (by,) if isinstance(by, str) else tuple(by or ())
-        cells = self.grid.cell_means((*around, factor), at=at)
-        return contrast_table(
-            self._question(level),
-            cells,
+        asked = build_contrasts(
+            self.grid,
+            self.spec.visit,
+            factor,
+            by,
             kind=kind,
             reference=reference,
             coefficients=coefficients,
-            adjust_by=adjust,
-            family=family,
+            at=at,
+            between=between,
+        )
+        return contrast_table(self._question(level), asked, adjust_by=adjust, family=family)
+
+    def influence(
+        self,
+        part: str,
+        factor: str | None = None,
+        by: str | Sequence[str] | None = None,
+        *,
+        data: Any = None,
+        **options: Any,
+    ) -> pd.DataFrame:
+        """How the estimates change where each clinic, or other part of the subjects, is left out.
+
+        Parameters
+        ----------
+        part : str
+            Column that is constant within a subject, such as the clinic or the subject itself.
+        factor, by
+            Which contrasts to follow, as in :meth:`contrasts`; without a factor the coefficients.
+        data : table, optional
+            With subject and ``part``, where the fit has not used that column.
+        **options
+            kind, reference, coefficients, at and between, as in :meth:`contrasts`.
+
+        Returns
+        -------
+        DataFrame
+            A row for each part and contrast or coefficient: the estimate without the part, its
+            change, the same in standard errors of the fit to all; Cook's distance of all
+            coefficients and of the covariance parameters; ``gate`` says why there is none.
+
+        See Also
+        --------
+        outcomes.stats.influence : The definitions.
+        """
+        asked = every_coefficient(self.grid)
+        if factor is not None:
+            asked = build_contrasts(self.grid, self.spec.visit, factor, by, **options)
+        parts = parts_of(part, data, self.spec, self.grid)
+        return influence_table(
+            self.fit.reml, self.fit.inference, self.grid.design, parts, part, asked
         )
 
     def joint_tests(self, type: int = 3) -> pd.DataFrame:  # noqa: A002 - the field's word
-        """Type III F tests, one row a term; see :mod:`outcomes.models.joint_tests`."""
-        if type != 3:
-            raise UsageError(f"type={type!r}: only type III tests are made.")
-        return joint_tests(self.grid, self.fit.inference)
+        """F tests of type III, or II, one row a term; see :mod:`outcomes.models.joint_tests`."""
+        return joint_tests(self.grid, self.fit.inference, type)
+
+    def compare(self, *others: MmrmEstimates) -> pd.DataFrame:
+        """Put this fit beside others; see :func:`outcomes.models.fit_comparison.compare_fits`."""
+        return compare_fits(self, *others)
+
+    def predict(
+        self,
+        data: Any = None,
+        *,
+        conditional: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Predicted responses of the fitted rows, or of the rows of another table.
+
+        Parameters
+        ----------
+        data : pandas, polars or Arrow table, optional
+            Visit and covariates; with ``conditional`` subject and response too, empty where unseen,
+            such as the table that was fitted. Subjects may be new, levels and visits not.
+        conditional : bool
+            Given the subject's visits that have a response, each of which is its own prediction.
+        interval : {'confidence', 'prediction'}, optional
+            Limits for the mean, or for a new response.
+        level : float
+
+        Returns
+        -------
+        DataFrame
+            One row a row, indexed by its place in the table: subject where it matters, visit,
+            estimate, std_error of the mean, gate; with limits also df, conf_low, conf_high,
+            prediction_sd and covariance_sd where they apply.
+
+        See Also
+        --------
+        outcomes.models.predictions : The definitions.
+        """
+        check_level(level)
+        return prediction_table(
+            self.fit.reml,
+            self.fit.inference,
+            self._rows(data, conditional, spread=conditional or interval == "prediction"),
+            conditional=conditional,
+            interval=interval,
+            level=level,
+        )
+
+    def simulate(
+        self,
+        n: int = 1,
+        *,
+        seed: int,
+        data: Any = None,
+        conditional: bool = False,
+        parameter_uncertainty: bool = False,
+    ) -> pd.DataFrame:
+        """Draw responses of the fitted rows, or of the rows of another table, from the model.
+
+        Parameters
+        ----------
+        n : int
+            Data sets.
+        seed : int
+            The same gives the same numbers.
+        data : table, optional
+            As in :meth:`predict`, with the subject.
+        conditional : bool
+            Keep the responses of ``data``, and draw the empty ones given them.
+        parameter_uncertainty : bool
+            Draw beta and the covariance anew for each data set, as multiple imputation does.
+
+        Returns
+        -------
+        DataFrame
+            Subject, visit and ``draw_1`` to ``draw_n``, indexed as by :meth:`predict`.
+        """
+        return draws_table(
+            self.fit.reml,
+            self._rows(data, conditional, spread=True, together=True),
+            n=n,
+            seed=seed,
+            conditional=conditional,
+            parameter_uncertainty=parameter_uncertainty,
+        )
+
+    def residuals(self, kind: ResidualKind = "response") -> pd.DataFrame:
+        """Residuals of the fitted rows: as they are, by standard deviation, or uncorrelated.
+
+        Parameters
+        ----------
+        kind : {'response', 'pearson', 'scaled'}
+            Response minus marginal mean; divided by its standard deviation; or multiplied by the
+            inverse Cholesky factor of the subject's covariance.
+
+        Returns
+        -------
+        DataFrame
+            Subject, visit, residual, indexed by the row's place in the fitted table.
+        """
+        rows = fitted_rows(self.spec, self.grid)
+        return residual_table(self.fit.reml, self.grid.design.subjects, rows, kind)
 
     def summary(self) -> str:
         """The fit as text to read; numbers in full are in the tables and fields."""
         return summarise(self)
 
-    def _shown(self) -> tuple[str, dict[str, str]]:
-        spec, fit = self.spec, self.fit.reml
-        by = f", one a level of {spec.group}" if spec.group else ""
-        return f"Mixed model of {self.response!r}: {self.n_observations:,} rows", {
-            "formula": spec.formula,
-            "rows": f"of {self.n_patients:,} by {spec.subject}, at {len(self.grid.data.visits)}"
-            f" levels of {spec.visit}",
-            "covariance": f"{fit.covariance}{by}",
-            "fit": f"{spec.method.upper()}, {spec.inference},"
-            f" {'converged' if self.converged else 'not converged'}",
-            "notes": str(len(self.notes)),
-            "look at": "fit.summary(), fit.contrasts(...), fit.ls_means(...), fit.notes",
-        }
+    def _rows(self, data: Any, conditional: bool, *, spread: bool, together: bool = False) -> Rows:
+        if data is not None:
+            together = together or conditional
+            return read_rows(
+                data, self.spec, self.grid, spread=spread, together=together, response=conditional
+            )
+        if conditional:
+            raise UsageError(
+                "conditional=True is about rows without a response, given those with one: give "
+                "data= a table that has both, such as the one that was fitted."
+            )
+        return fitted_rows(self.spec, self.grid)
 
     def _question(self, level: float) -> Question:
         check_level(level)

@@ -62,7 +62,9 @@ DfMethod = ModelBased | SandwichKind | Literal["jackknife"]
 
 Empirical = Sandwich | Jackknife
 METHODS = (*get_args(ModelBased), *get_args(SandwichKind), "jackknife")
+SATTERTHWAITE = ("kenward-roger", "satterthwaite")
 _ROWS_AT_ONCE = 64
+_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,18 +133,48 @@ class Inference:
             covariance=covariance,
         )
 
+    def pointwise(self, L: Array) -> tuple[Array, Array]:
+        """Estimates and standard errors alone, of any number of rows of ``L`` (m, p)."""
+        rows = self.cells.basis.rows(L)
+        variance = np.einsum("mr,mr->m", rows @ self.phi_used, rows)
+        if self.empirical is not None:
+            variance[self.empirical.undetermined(np.nan_to_num(rows))] = np.nan
+        estimate = self.cells.basis.estimate(L, self.point.gamma)
+        # Rounding may leave less than nothing of a row that is zero.
+        return estimate, np.sqrt(np.maximum(variance, 0.0))
+
+    def degrees(self, L: Array, more: Array | None = None, slopes: Array | None = None) -> Array:
+        """(m,): degrees of freedom of rows of ``L`` (m, p), or of predictions about them.
+
+        Parameters
+        ----------
+        more : (m,) array, optional
+            Variance of the response itself, which a prediction adds; it counts in the methods of
+            Satterthwaite, the others keep the degrees of freedom of the mean.
+        slopes : (s, m) array, optional
+            Its derivatives by the entries of the covariance matrices.
+        """
+        rows = self.cells.basis.rows(L)
+        if more is None or slopes is None or self.method not in SATTERTHWAITE:
+            return self._degrees(L, rows)
+        missing = np.asarray(np.isnan(rows).any(axis=1))
+        found = self._satterthwaite(np.where(missing[:, None], 0.0, rows), more, slopes)
+        return np.where(missing, np.nan, found)
+
     def joint(self, L: Array) -> Joint:
         """F test of ``L beta = 0``; dependent rows count once.
 
         Raises
         ------
         NotEstimable
-            Where a row is not estimable, or no row is different from zero.
+            Where a row is not estimable, no row is different from zero, or the empirical covariance
+            comes from too few clusters for so many rows.
         """
         rows = self.cells.basis.rows(L)
         mix = _independent(rows)
         rows, estimate = mix @ rows, mix @ self.cells.basis.estimate(L, self.point.gamma)
         covariance = rows @ self.phi_used @ rows.T
+        self._check_clusters(covariance)
         statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / rows.shape[0]
         scaled = self._joint_degrees(L, rows)
         statistic *= scaled.factor
@@ -152,6 +184,17 @@ class Inference:
             den_df=scaled.den_df,
             p_value=float(f_distribution.sf(statistic, rows.shape[0], scaled.den_df)),
         )
+
+    def _check_clusters(self, covariance: Array) -> None:
+        if self.empirical is None:
+            return
+        size = np.sqrt(np.diag(covariance))
+        values = np.linalg.eigvalsh(covariance / np.outer(size, size))
+        if values[0] <= _SINGULAR * values[-1]:
+            raise NotEstimable(
+                f"{self.empirical.n_clusters} clusters do not make a covariance of "
+                f"{len(covariance)} comparisons at once."
+            )
 
     def _degrees(self, L: Array, rows: Array) -> Array:
         missing = np.asarray(np.isnan(rows).any(axis=1))
@@ -181,14 +224,16 @@ class Inference:
         parts = np.split(rows, range(_ROWS_AT_ONCE, rows.shape[0], _ROWS_AT_ONCE))
         return np.concatenate([self.empirical.degrees(part) for part in parts])
 
-    def _satterthwaite(self, rows: Array) -> Array:
-        """(m,) degrees of freedom of rows (m, r) in the basis."""
-        variance = np.einsum("mr,rs,ms->m", rows, self.point.phi, rows, optimize=True)
+    def _satterthwaite(
+        self, rows: Array, more: Array | float = 0.0, more_slopes: Array | float = 0.0
+    ) -> Array:
+        """(m,) degrees of freedom of rows (m, r) in the basis, and a variance added to theirs."""
+        variance = np.einsum("mr,rs,ms->m", rows, self.point.phi, rows, optimize=True) + more
         gradient = [
             row_slopes(self.cells, self.point, self.cells.basis.design @ (self.point.phi @ part.T))
             for part in np.split(rows, range(_ROWS_AT_ONCE, rows.shape[0], _ROWS_AT_ONCE))
         ]
-        slopes = np.concatenate(gradient, axis=1)
+        slopes = np.concatenate(gradient, axis=1) + more_slopes
         spread = np.einsum("hm,hl,lm->m", slopes, self.entry_cov, slopes, optimize=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(2 * variance**2 / spread)

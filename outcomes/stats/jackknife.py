@@ -43,6 +43,24 @@ _TOUCHED: Final = 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Without:
+    """The fit without one cluster, beside the fit to all.
+
+    Attributes
+    ----------
+    fit : RemlFit
+    change : (r,) array
+        Its coefficients in the basis of the fit to all, minus those.
+    lost : (k, r) array
+        Unit directions of the coefficients that its rows say nothing of.
+    """
+
+    fit: RemlFit
+    change: Array
+    lost: Array
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Jackknife:
     """What the fits without a cluster say about the fit to all.
 
@@ -103,21 +121,45 @@ def leave_clusters_out(fit: RemlFit, moments: Moments, maps: Array) -> Jackknife
             f"The jackknife has {clusters.size} clusters and needs {FEWEST}: a standard error from "
             "fewer says next to nothing. Use 'kenward-roger' with the clusters as a covariate."
         )
-    total, basis = moments.total(), fit.cells.basis
-    changes, lost = [], [np.zeros((0, basis.rank))]
-    for cluster in clusters:
-        without = fit_reml(
-            total - moments.select([cluster]).total(),
-            maps,
-            covariance=fit.covariance,
-            method=fit.method,
-            weight_kind=fit.weight_kind,
-            start=fit.theta,
-        )
-        change = np.nan_to_num(without.beta) - fit.beta
-        changes.append(basis.triangle @ change[fit.estimable])
-        lost.append(_lost(fit, without))
-    return Jackknife(fit=fit, changes=np.stack(changes), lost=np.concatenate(lost))
+    total = moments.total()
+    found = [fit_without(fit, total, moments.select([cluster]), maps) for cluster in clusters]
+    return Jackknife(
+        fit=fit,
+        changes=np.stack([without.change for without in found]),
+        lost=np.concatenate([without.lost for without in found]),
+    )
+
+
+def fit_without(fit: RemlFit, total: Moments, part: Moments, maps: Array) -> Without:
+    """Fit to all but some subjects.
+
+    Parameters
+    ----------
+    fit : RemlFit
+        To all.
+    total, part : Moments
+        Of all, and of those to be left out.
+    maps : (T, p, q) array
+
+    Raises
+    ------
+    NotEstimable, NotConverged
+        As by :func:`outcomes.stats.reml.fit_reml`.
+    """
+    without = fit_reml(
+        total - part.total(),
+        maps,
+        covariance=fit.covariance,
+        method=fit.method,
+        weight_kind=fit.weight_kind,
+        start=fit.theta,
+    )
+    change = np.nan_to_num(without.beta) - fit.beta
+    return Without(
+        fit=without,
+        change=fit.cells.basis.triangle @ change[fit.estimable],
+        lost=_lost(fit, without),
+    )
 
 
 def _lost(fit: RemlFit, without: RemlFit) -> Array:

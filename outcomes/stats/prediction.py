@@ -18,12 +18,11 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import NotEstimable, UsageError
+from outcomes.stats.conditional import same_pattern
 from outcomes.stats.covariance import Structure, structure
 from outcomes.stats.newton import sigmas_of
 from outcomes.stats.reml import RemlFit
@@ -69,7 +68,7 @@ def draw_unseen(
     sigmas = _draw_sigmas(fit, n_parameters, rng, parameter_uncertainty)
     means = _means(x, betas)
     out = np.repeat(y[:, :, None], n_draws, axis=2)
-    for rows in _same_pattern(y, codes):
+    for rows in same_pattern(y, codes):
         seen = ~np.isnan(y[rows[0]])
         if not seen.all():
             own = sigmas[:, codes[rows[0]]]
@@ -121,15 +120,6 @@ def _means(x: Array | tuple[Array, Array], betas: Array) -> Array:
     z, maps = x
     coefficients = np.einsum("tpq,dp->qtd", maps, betas, optimize=True)
     return np.asarray(np.tensordot(z, coefficients, 1))
-
-
-def _same_pattern(y: Array, codes: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows of each pattern of seen visits and covariance group."""
-    if y.shape[0]:
-        keys = np.column_stack([codes, ~np.isnan(y) @ (1 << np.arange(y.shape[1]))])
-        order = np.lexsort(keys.T)
-        new = np.any(np.diff(keys[order], axis=0) != 0, axis=1)
-        yield from np.split(order, np.flatnonzero(new) + 1)
 
 
 def _draw_pattern(

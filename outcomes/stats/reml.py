@@ -111,9 +111,21 @@ class RemlFit:
         return -2 * self.log_likelihood + 2 * self.n_parameters
 
     @property
+    def aicc(self) -> float:
+        """AIC corrected for a sample of observations less coefficients, by ML too."""
+        size = self.n_observations - self.rank
+        return corrected_aic(-2 * self.log_likelihood, self.n_parameters, size)
+
+    @property
     def bic(self) -> float:
         """-2 log-likelihood plus covariance parameters times log subjects, by ML too."""
         return -2 * self.log_likelihood + self.n_parameters * float(np.log(self.n_subjects))
+
+
+def corrected_aic(deviance: float, counted: int, size: int) -> float:
+    """AIC of small samples; infinite where there is nothing left to judge by."""
+    left = size - counted - 1
+    return deviance + 2 * counted * size / left if left > 0 else float("inf")
 
 
 def fit_reml(

@@ -52,6 +52,7 @@ from outcomes.core.errors import UsageError
 from outcomes.stats.information import residual
 from outcomes.stats.moments import root_weights, wide_rows
 from outcomes.stats.reml import RemlFit
+from outcomes.stats.subjects import Subjects, inverse_roots
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -62,29 +63,6 @@ _ALONE: Final = 1e-8
 """Distance of a leverage to one below which a cluster alone determines a combination."""
 _TOUCHED: Final = 1e-6
 _SUBJECTS_AT_ONCE: Final = 512
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Subjects:
-    """The wide rows that the moments were made of, for the second pass.
-
-    Attributes
-    ----------
-    z : (n, q) array
-    y : (n, T) array
-        NaN where unseen.
-    group : (n,) array
-        Codes of the covariance groups.
-    weights : (n,) or (n, T) array or None
-    cluster : (n,) array of int or None
-        What is kept together; None takes each subject by itself.
-    """
-
-    z: Array
-    y: Array
-    group: Integers
-    weights: Array | None = None
-    cluster: Integers | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -216,17 +194,7 @@ class Sandwich:
 
     @cached_property
     def _roots(self) -> tuple[Array, Integers]:
-        """Inverse Cholesky factors of the seen parts (K, T, T), and which one each subject has."""
-        seen = ~np.isnan(self.subjects.y)
-        n_visits = seen.shape[1]
-        pattern = seen @ (1 << np.arange(n_visits)) + (self.subjects.group << n_visits)
-        _, first, code = np.unique(pattern, return_index=True, return_inverse=True)
-        roots = np.zeros((first.size, n_visits, n_visits))
-        for k, place in enumerate(first):
-            used = np.ix_(np.flatnonzero(seen[place]), np.flatnonzero(seen[place]))
-            sigma = self.fit.sigmas[self.subjects.group[place]][used]
-            roots[k][used] = np.linalg.inv(np.linalg.cholesky(sigma))
-        return roots, code.astype(np.int64)
+        return inverse_roots(self.fit, self.subjects)
 
 
 def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwich:
@@ -246,19 +214,7 @@ def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwic
     """
     if kind not in get_args(SandwichKind):
         raise UsageError(f"'{kind}' is no sandwich; choose from {list(get_args(SandwichKind))}.")
-    seen = ~np.isnan(subjects.y)
-    kept = seen.any(axis=1)
-    if (int(kept.sum()), int(seen.sum())) != (fit.n_subjects, fit.n_observations):
-        raise UsageError("The rows for the sandwich are not those that the model was fitted to.")
-    if not kept.all():
-        subjects = Subjects(
-            z=subjects.z[kept],
-            y=subjects.y[kept],
-            group=subjects.group[kept],
-            weights=None if subjects.weights is None else subjects.weights[kept],
-            cluster=None if subjects.cluster is None else subjects.cluster[kept],
-        )
-    return Sandwich(kind=kind, fit=fit, subjects=subjects)
+    return Sandwich(kind=kind, fit=fit, subjects=subjects.of_fit(fit))
 
 
 def _adjusted(white: Array, power: float) -> tuple[Array, Array]:

@@ -9,7 +9,8 @@ from outcomes.core.errors import NotEstimable
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.moments import accumulate, choose_layout
 from outcomes.stats.reml import fit_reml
-from outcomes.stats.sandwich import Subjects, sandwich_of
+from outcomes.stats.sandwich import sandwich_of
+from outcomes.stats.subjects import Subjects
 from tests.parity.mmrm_cases import FOLDER, WideCase, read_case, read_rows
 
 INDEX = json.loads((FOLDER / "index.json").read_text())

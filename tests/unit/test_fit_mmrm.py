@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 import statsmodels.formula.api as smf
 from scipy.stats import multivariate_t
+from statsmodels.stats.anova import anova_lm
 
 from outcomes import fit_mmrm
 from outcomes.core.errors import EstimationError, NotEstimable, UsageError
@@ -287,6 +288,94 @@ def test_summary_names_what_was_done(fitted):
     assert FORMULA in text
     assert "kenward-roger" in text
     assert "rows have no response" in text
+    assert len(text.splitlines()) < 60
+
+
+def test_summary_says_what_was_seen_and_tested(data, fitted):
+    text = fitted.summary()
+    used = data.dropna(subset="score")
+    seen = ", ".join(f"{n} at {week}" for week, n in used.groupby("week").id.count().items())
+    assert f"Seen: {seen}" in text
+    complete = int((used.groupby("id").score.count() == 3).sum())
+    assert f" x  x  x  {complete}\n" in text
+    tests = fitted.joint_tests().set_index("term")
+    line = next(row for row in text.splitlines() if row.startswith("week:exposure "))
+    assert f"{tests.statistic['week:exposure']:.4g}" in line.split()
+    assert f"AICc {fitted.aicc:.2f}" in text
+    correlation = fitted.covariance.loc["6", "52"] / np.sqrt(
+        fitted.covariance.loc["6", "6"] * fitted.covariance.loc["52", "52"]
+    )
+    row = next(r for r in text.splitlines() if r.startswith("6 ") and len(r.split()) == 4)
+    assert row.split()[3] == f"{correlation:.4g}"
+
+
+def test_summary_of_a_large_fit_stays_a_page():
+    data = trial(n=300, weeks=tuple(range(1, 13)), missing=0.3)
+    text = fit(data, "score ~ exposure*week*sex", covariance="toep").summary()
+    assert len(text.splitlines()) < 70
+    assert "and 48 more: fit.coefficients()" in text
+    assert "Covariance of 12 visits: fit.covariance" in text
+    assert "other patterns" in text
+
+
+def test_summary_of_a_mean(data):
+    assert "Type III tests\nnone" in fit(data, "score ~ 1").summary()
+
+
+def test_type_two_of_one_visit_is_that_of_linear_regression(data):
+    one = data[data.week == 6].dropna()
+    formula = "score ~ exposure*age + exposure*sex"
+    table = anova_lm(smf.ols(formula, one).fit(), typ=2)
+    found = fit(one, formula).joint_tests(type=2).set_index("term")
+    for term in found.index:
+        row = table.loc[term]
+        assert found.num_df[term] == row.df
+        assert found.statistic[term] == pytest.approx(row.F, rel=1e-8)
+        assert found.p_value[term] == pytest.approx(row["PR(>F)"], rel=1e-7)
+
+
+def test_type_two_is_the_fall_of_the_weighted_squares(data):
+    """Of models without the terms that contain it, at the covariance of the full one."""
+    result = fit(data, inference="residual")
+    found = result.joint_tests(type=2).set_index("term")
+    sigma = result.fit.reml.sigmas[0]
+    alone = {
+        "exposure": ("age*week + sex", "age*week + sex + exposure"),
+        "week": ("age + exposure + sex", "age + exposure + sex + week"),
+    }
+    for term, (without, with_term) in alone.items():
+        less, more = (
+            weighted_squares(data, f"score ~ {right}", sigma) for right in (without, with_term)
+        )
+        row = found.loc[term]
+        assert row.statistic == pytest.approx((less[0] - more[0]) / row.num_df, rel=1e-8)
+        assert row.num_df == more[1] - less[1]
+
+
+def weighted_squares(data, formula, sigma):
+    used = data.dropna().assign(week=lambda d: pd.Categorical(d.week.astype(str)))
+    model = smf.ols(formula, used)
+    A, b, c = 0.0, 0.0, 0.0
+    for place in used.reset_index().groupby("id").indices.values():
+        visit = used.week.iloc[place].map({"6": 0, "12": 1, "52": 2}).to_numpy(int)
+        W = np.linalg.inv(sigma[np.ix_(visit, visit)])
+        x, y = model.exog[place], model.endog[place]
+        A, b, c = A + x.T @ W @ x, b + x.T @ W @ y, c + y @ W @ y
+    return c - b @ np.linalg.solve(A, b), len(b)
+
+
+def test_type_two_and_three_agree_on_the_highest_terms(fitted):
+    two, three = (fitted.joint_tests(type=kind).set_index("term") for kind in (2, 3))
+    highest = ["age:week", "week:exposure", "sex"]
+    for column in ("num_df", "den_df", "statistic", "p_value"):
+        np.testing.assert_allclose(two.loc[highest, column], three.loc[highest, column], rtol=1e-7)
+
+
+def test_type_two_leaves_out_what_is_aliased(data):
+    lost = data[~((data.exposure == "manual") & (data.week == 52))]
+    found = fit(lost, "score ~ exposure*week").joint_tests(type=2).set_index("term")
+    assert list(found.num_df) == [2, 2, 3]
+    assert (found.gate == "open").all()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from outcomes import fit_mmrm
 from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.reml import fit_reml
-from outcomes.stats.sandwich import Subjects, sandwich_of
+from outcomes.stats.sandwich import sandwich_of
+from outcomes.stats.subjects import Subjects
 from tests.unit.mmrm_rows import by_visit_maps, moments_of, trial
 from tests.unit.test_fit_mmrm import trial as long_trial
 

@@ -1,0 +1,20 @@
+"""The page on what to ask of a fit runs as it stands."""
+
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "look-into-a-fit.md"
+
+
+def test_every_block_and_call_runs(monkeypatch, capsys):
+    monkeypatch.chdir(PAGE.parents[2])
+    text = PAGE.read_text()
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
+        exec(compile(block, PAGE.name, "exec"), names)
+    assert "Type III tests" in capsys.readouterr().out
+    calls = [call for line in text.splitlines() for call in re.findall(r"\| `(.*)` \|$", line)]
+    assert len(calls) == 9
+    for call in calls:
+        for one in call.split("`, `"):
+            assert len(eval(one, names)) > 0
