@@ -97,7 +97,7 @@ def checks_title(contrast: Contrast) -> str:
         return "The main result is not shown, so there is nothing to check"
     if verdict.code == "uncertain":
         return "The main result is uncertain, and no check can make it less so"
-    unmade = f"; {counted(verdict.n_unmade)} could not be made" if verdict.n_unmade else ""
+    unmade = f"; {counted(verdict.n_unmade)} could not be made or shown" if verdict.n_unmade else ""
     if not verdict.n_checks or verdict.n_checks < 2:
         return f"The main result was analysed in one way only{unmade}"
     if verdict.agree == verdict.n_checks:

@@ -25,8 +25,9 @@ it comes to the same side of zero, or as well to little or no difference; how la
 is does not count. The limits are those of the tables at hand: released ones on a page. The fourth
 bar is for comparisons that chance assigned and that two other analyses or more agree on: an
 observational study can never fill it. Where no other analysis was run, nothing is called
-consistent. One that could not be made neither agrees nor disagrees: it is counted beside the
-others. A single check is named, so that a reader sees on what the word rests.
+consistent. One that could not be made, or whose numbers are hidden, neither agrees nor disagrees:
+it is counted beside the others. A single check is named, so that a reader sees on what the word
+rests.
 """
 
 from __future__ import annotations
@@ -224,7 +225,7 @@ class Verdict:
         said = f"{agreeing} of {others} other analyses agree"
         if others == 1:
             said = f"the only other analysis {'agrees' if agreeing else 'disagrees'}"
-        return f"{said}; {self.n_unmade} could not be made" if self.n_unmade else said
+        return f"{said}; {self.n_unmade} could not be made or shown" if self.n_unmade else said
 
     @property
     def shown(self) -> bool:

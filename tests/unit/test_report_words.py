@@ -618,7 +618,8 @@ def test_a_check_that_could_not_be_made_is_told_with_its_reason() -> None:
     found = build_context(report_example.release(notes=notes))
     checks = build_checks(found)
     assert (
-        checks.title == "The main result stands in all five other analyses; one could not be made"
+        checks.title
+        == "The main result stands in all five other analyses; one could not be made or shown"
     )
     assert checks.unmade == (
         "Complete cases (only those seen at every visit): the model did not converge.",
@@ -627,7 +628,9 @@ def test_a_check_that_could_not_be_made_is_told_with_its_reason() -> None:
     assert analysis_notes(found.study) == [
         "Pain: the check complete cases could not be made: the model did not converge."
     ]
-    assert "; 1 could not be made" in found.comparisons.get("pain", "exercise").verdict.word
+    assert (
+        "; 1 could not be made or shown" in found.comparisons.get("pain", "exercise").verdict.word
+    )
 
 
 def test_names_of_the_records_are_code_and_nothing_else_is() -> None:

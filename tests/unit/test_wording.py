@@ -137,7 +137,7 @@ def test_a_check_that_could_not_be_made_is_counted_beside_the_others() -> None:
     found = {"low": 0.6, "high": 1.2, "margin": 0.5}
     blank: tuple[float | None, float | None] = (None, None)
     some = judge(Comparison(**found, checks=((0.5, 1.0), (0.2, 1.0), blank), n_unmade=1))
-    assert some.word == "Consistent: 2 of 2 other analyses agree; 2 could not be made"
+    assert some.word == "Consistent: 2 of 2 other analyses agree; 2 could not be made or shown"
     none = judge(Comparison(**found, n_unmade=1))
     assert none.word == "Tentative: no other analysis could be made"
     assert none.bars == 2
