@@ -40,6 +40,8 @@ from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.reml import RemlFit, fit_reml
 from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
 
+LINEAR: Final = ("us", "cs", "toep")
+"""Structures that are linear in their parameters, in which both forms of Kenward-Roger agree."""
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
 
@@ -140,7 +142,13 @@ def fit_mmrm(
         fit=MmrmFit(reml=reml, inference=prepared),
         grid=grid,
         response=str(parsed.response_formula[0]),
-        notes=(*rows.notes, *fallback, *_aliased(design, reml), *_few_clusters(prepared)),
+        notes=(
+            *rows.notes,
+            *fallback,
+            *_aliased(design, reml),
+            *_few_clusters(prepared),
+            *_linear_form(reml, spec),
+        ),
     )
 
 
@@ -153,6 +161,16 @@ def _empirical(
     if spec.inference not in EMPIRICAL:
         return None
     return sandwich_of(fit, design.subjects, cast("SandwichKind", spec.inference))
+
+
+def _linear_form(fit: RemlFit, spec: MmrmSpec) -> list[str]:
+    """A note where programs differ in what they call Kenward-Roger."""
+    if spec.inference != "kenward-roger" or fit.covariance in LINEAR:
+        return []
+    return [
+        f"Kenward-Roger is in its linear form, without second derivatives of the covariance: for "
+        f"'{fit.covariance}' that is SAS ddfm=kr(linear), not ddfm=kr."
+    ]
 
 
 def _few_clusters(inference: Inference) -> list[str]:

@@ -476,3 +476,11 @@ def test_a_hyphen_is_no_minus_and_visits_stand_in_time(labels, ordered):
     data["week"] = data["week"].map(dict(zip(WEEKS, labels, strict=True)))
     found = fit(data, "score ~ exposure*week", covariance="ar1")
     assert list(found.covariance.index) == [labels[k] for k in ordered]
+
+
+@pytest.mark.parametrize(("covariance", "said"), [("us", False), ("toep", False), ("ar1h", True)])
+def test_the_form_of_kenward_roger_is_said_where_programs_differ(data, covariance, said):
+    notes = fit(data, covariance=covariance).notes
+    assert any("kr(linear)" in note for note in notes) == said
+    plain = fit(data, covariance=covariance, inference="satterthwaite").notes
+    assert not any("kr(linear)" in note for note in plain)
