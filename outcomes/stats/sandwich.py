@@ -48,7 +48,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from outcomes.core.errors import UsageError
+from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.stats.information import residual
 from outcomes.stats.moments import root_weights, wide_rows
 from outcomes.stats.reml import RemlFit
@@ -211,10 +211,18 @@ def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwic
     ------
     UsageError
         Where the rows are not those of the fit.
+    NotEstimable
+        Where there is one cluster: its scores add up to zero, which would look like no error.
     """
     if kind not in get_args(SandwichKind):
         raise UsageError(f"'{kind}' is no sandwich; choose from {list(get_args(SandwichKind))}.")
-    return Sandwich(kind=kind, fit=fit, subjects=subjects.of_fit(fit))
+    found = Sandwich(kind=kind, fit=fit, subjects=subjects.of_fit(fit))
+    if found.n_clusters < 2:
+        raise NotEstimable(
+            "All rows are of one cluster, so that nothing tells how clusters differ. Leave cluster "
+            "out, or use model-based inference such as 'kenward-roger'."
+        )
+    return found
 
 
 def _adjusted(white: Array, power: float) -> tuple[Array, Array]:

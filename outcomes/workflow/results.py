@@ -109,6 +109,7 @@ def write_results(results: Results, folder: Path, *, progress: Progress = SILENT
 def _write_private(results: Results, folder: Path) -> None:
     (folder / "tables").mkdir(parents=True)
     (folder / "fits").mkdir()
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")  # nobody commits it by accident
     for name, table in results.tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
     problems_table(results.problems).to_parquet(folder / "problems.parquet", index=False)

@@ -180,6 +180,14 @@ def test_what_a_single_clinic_determines_has_no_standard_error_by_the_jackknife(
     assert found["std_error"].isna().tolist() == alone.tolist()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_cluster_is_refused(kind):
+    data = long_trial(n=30).assign(clinic="only")
+    options = {"subject": "id", "visit": "week", "cluster": "clinic", "inference": kind}
+    with pytest.raises(NotEstimable, match="one cluster"):
+        fit_mmrm(data, "score ~ week*exposure", **options)
+
+
 def test_rows_of_another_fit_are_refused():
     fit, _, subjects = fitted()
     other = Subjects(z=subjects.z[1:], y=subjects.y[1:], group=subjects.group[1:])
