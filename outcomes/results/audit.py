@@ -6,7 +6,8 @@ add up, and sets against them what each released cell stands for:
 
 - a count r: the whole numbers that round to r, of those that may be shown; a hidden one: anything;
 - a share s of a shown number: the count behind it rounds to s times that number;
-- a share of a hidden number n, rounded to a step d: (s - d/2) n <= k <= (s + d/2) n;
+- a share of a hidden number n, rounded to a step d from a rounded count:
+  (s - d/2) n - 2.5 <= k <= (s + d/2) n + 2.5;
 - a rate with exact limits: the number of events that has such limits;
 - a stress test of unseen values beside its main comparison: the share that was not seen
   (:mod:`outcomes.results.audit_stress`).
@@ -162,7 +163,8 @@ def _share_bands(ledger: Ledger, shown: Mapping[str, list[Row]]) -> None:
             if part is None or whole is None or not (_is_share(name, row) and hidden):
                 continue
             if math.isfinite(value):
-                half = share_step(ledger.entries[whole].value) / 2
+                number = ledger.entries[whole].value
+                half = (share_step(number) + BASE / number) / 2
                 _band(ledger, part, whole, value - half, value + half)
 
 

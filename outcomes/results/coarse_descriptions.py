@@ -41,7 +41,8 @@ def released_share(view: View, column: str, known: str, share: str) -> float:
     """Return a share from the released counts behind it; NaN where its count is hidden.
 
     A share of a hidden number is rounded to a step that five people move, and is not shown where
-    its count is, here or elsewhere: the two would tell the number.
+    its count is, here or elsewhere: the two would tell the number. It is made from its rounded
+    count, too, or two shares on either side of a step would tell that one more is in the one.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ def released_share(view: View, column: str, known: str, share: str) -> float:
         return round(view.count(column) / known_shown, 4)
     if view.count(column) > 0 and view.told(column):
         return math.nan
+    if known_exact > 0:
+        return to_step(view.count(column) / known_exact, share_step(known_exact))
     return to_step(view.number(share), share_step(known_exact))
 
 

@@ -144,7 +144,8 @@ def released_risk(view: View) -> float:
         return round(count / known, 4)
     if count > 0 and view.told("estimate"):
         return math.nan
-    return to_step(view.number("estimate"), ladder(BASE / view.number("n_episodes")))
+    n = view.number("n_episodes")
+    return to_step(count / n, ladder(BASE / n))
 
 
 def _tells_seen(view: View) -> bool:

@@ -505,17 +505,25 @@ def test_a_share_of_a_hidden_number_does_not_tell_it() -> None:
     }
     shown = _strict(**given)
     few = shown["described"].query("exposure == 'exercise'")
-    assert few["estimate"].tolist() == [0.4, 0.6, 0.6, 0.8, 3.2]
+    assert few["estimate"].tolist() == [0.4, 0.6, 0.8, 0.8, 3.2]
     assert few[["count", "n_episodes"]].isna().all(axis=None)
     assert math.isnan(few["std_dev"].iloc[-1])  # the plain standard error is in another table
     exact = {name: build_table(name, rows) for name, rows in given.items()}
     assert audit_release(exact, shown, threshold=11) == []
-    counts = shown["described"]["count"].copy()
-    counts[few.index[:4]] = [15, 25, 35, 35]
-    counted = shown | {"described": shown["described"].assign(count=counts)}
-    told = audit_release(exact, counted, threshold=11)
-    assert told
-    assert all(told_of.endswith("between 1 and 9") for told_of in told)
+
+
+def test_shares_of_a_hidden_number_do_not_tell_one_more_in_the_one() -> None:
+    """136 and 135 of 411 lie on either side of a step, and count as one number."""
+    seen = {"exercise": 411, "usual_care": 300}
+    sizes = {"exercise": 415, "usual_care": 400}
+    described = [
+        {"domain": "Medicines", "measure": f"uses_{k}", "visit": "week_6", "exposure": "exercise"}
+        | {"statistic": "share", "count": k, "n_episodes": 411, "estimate": k / 411}
+        for k in (136, 135)
+    ]
+    shown = _strict(completeness=_completeness(seen, sizes), described=described)["described"]
+    assert shown["n_episodes"].isna().all()
+    assert shown["estimate"].nunique() == 1
 
 
 def test_missing_as_failure_is_hidden_where_it_would_tell_who_was_seen() -> None:
