@@ -66,7 +66,13 @@ def add_lines(ledger: Ledger, name: str, rows: list[Row], column: str, *keys: st
 
 
 def enter_patients(ledger: Ledger, name: str, k: int, row: Row, episodes: int | None) -> int | None:
-    """Enter the patients behind episodes; those with several episodes are the rest."""
+    """Enter the patients behind episodes; those with several episodes are the rest.
+
+    No patient is no episode: one zero is not shown beside the other where that is hidden.
+    """
+    if episodes is not None and number_or_none(row["n_patients"]) == 0:
+        ledger.place(episodes, (name, k, "n_patients"))
+        return episodes
     patients = enter(ledger, (name, k, "n_patients"), row["n_patients"])
     if episodes is not None and patients is not None:
         ledger.subtract(episodes, patients)

@@ -81,9 +81,13 @@ class Ledger:
             if key is not None:
                 self.known.setdefault(key, found)
         if cell is not None:
-            self.entries[found].cells.append(cell)
-            self.placed[cell] = found
+            self.place(found, cell)
         return found
+
+    def place(self, entry: int, cell: Cell) -> None:
+        """Say that a cell shows an entry."""
+        self.entries[entry].cells.append(cell)
+        self.placed[cell] = entry
 
     def find(self, key: Hashable, value: float | None = None) -> int | None:
         """Return the entry of a key, where its value is the given one."""

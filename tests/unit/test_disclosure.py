@@ -798,3 +798,31 @@ def test_requests_that_make_no_sense(given: dict[str, Any], message: str) -> Non
 def test_a_table_that_nobody_declared_does_not_pass() -> None:
     with pytest.raises(UsageError, match="patients"):
         release_tables({"patients": pd.DataFrame()}, profile="strict", threshold=11)
+
+
+def test_a_hidden_zero_of_episodes_is_not_told_by_its_patients() -> None:
+    steps = [
+        ("records", "kept", 257, None),
+        ("set_aside", "left_out", 5, None),
+        ("young", "left_out", 0, 0),
+        ("eligible", "kept", 252, 231),
+        ("ended", "left_out", 0, 0),
+        ("analysed", "kept", 252, 231),
+    ]
+    rows = [
+        {
+            "order": order,
+            "step": step,
+            "kind": kind,
+            "label": step,
+            "n_episodes": episodes,
+            "n_patients": patients,
+        }
+        for order, (step, kind, episodes, patients) in enumerate(steps)
+    ]
+    flow = _strict(flow=rows)["flow"].set_index("step")
+    hidden = flow["n_episodes"].isna()
+    assert hidden["set_aside"]
+    assert hidden["young"]
+    assert flow.loc[hidden, "n_patients"].isna().all()
+    assert flow.loc["ended", ["n_episodes", "n_patients"]].tolist() == [0, 0]
