@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from outcomes.conformance.cases import Case, CaseFolder
 from outcomes.conformance.pairs import METHODS, Pair, pairs_of
@@ -93,7 +94,9 @@ def compare_cases(
         raise UsageError(f"{folder.path}: its index lists no case of the mixed model.")
     allowed = tolerances(folder.tolerances)
     found: list[Comparison] = []
-    with progress.stage("cases", f"Fitting {len(chosen)} cases, each by every inference it has"):
+    label = f"Fitting {len(chosen)} cases, each by every inference it has"
+    # The matrices are small: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"), progress.stage("cases", label):
         for done, name in enumerate(chosen, start=1):
             found += compare_case(folder.read(name), allowed)
             progress.update(done, len(chosen))

@@ -147,7 +147,7 @@ def _reading() -> str:
     return (
         "*Difference*: the largest, rounded up to a power of ten; in log-likelihood, AIC and BIC as"
         " it is; in beta and matrices as a share of the largest entry; in estimates and limits in"
-        " standard errors; in t and the logarithm of a p-value as a share of it, as it is below 1;"
+        " standard errors; in t and the logarithm of a p-value as it is, or as a share beyond 1;"
         " else as a share of the number itself."
         " *Wrong answer*: a plausible mistake, written as this for that; a tolerance is worth"
         " something where it is smaller than the *distance* to the nearest one. Where right and"
