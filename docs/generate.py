@@ -1,14 +1,15 @@
 """Write the reference pages from the declarations they document.
 
 ``python -m docs.generate`` writes them; ``--check`` fails where one is out of date. A page holds
-nothing that is not declared in code or in a catalog file.
+nothing that is not declared in code or in a catalog file; that on conformance is measured, which
+takes half a minute, and tests/parity holds it up to date.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -20,6 +21,9 @@ from outcomes.catalog.instruments import instruments
 from outcomes.catalog.interventions import exposure_types, interventions
 from outcomes.catalog.medications import mme_factors
 from outcomes.catalog.parts import parts
+from outcomes.conformance.cases import CaseFolder, find_cases
+from outcomes.conformance.compare import Comparison, compare_cases
+from outcomes.conformance.table import agreement
 from outcomes.core.contract import Column, Table
 from outcomes.records.schema import TABLES as RECORD_TABLES
 from outcomes.results.tables import ESTIMATE_COLUMNS, ESTIMATE_TABLES
@@ -340,8 +344,25 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
 }
 
 
+CONFORMANCE: Final = ROOT / "docs" / "conformance.md"
+
+
+def conformance_page(folder: CaseFolder, found: Sequence[Comparison]) -> str:
+    """Describe how far the mixed model is from other programs."""
+    return (
+        f"{NOTICE}{agreement(folder, found)}\n\n"
+        "The data are simulated; [where the numbers come from, and every definition]"
+        "(../tests/parity/mmrm/README.md).\n"
+    )
+
+
+def _measured() -> str:
+    folder = find_cases()
+    return conformance_page(folder, compare_cases(folder))
+
+
 def stale() -> list[str]:
-    """Return the pages that differ from what would be written."""
+    """Return the pages that differ from what would be written, but for the one that is measured."""
     found = []
     for name, build in PAGES.items():
         path = FOLDER / name
@@ -356,6 +377,8 @@ def main(arguments: list[str]) -> int:
     """Write the pages, or check them."""
     if "--check" in arguments:
         old = stale()
+        if CONFORMANCE.read_text(encoding="utf-8") != _measured():
+            old.append(f"docs/{CONFORMANCE.name}")
         print("\n".join(f"{name} is out of date: run make docs" for name in old))
         return int(bool(old))
     FOLDER.mkdir(exist_ok=True)
@@ -363,6 +386,8 @@ def main(arguments: list[str]) -> int:
         (FOLDER / name).write_text(build(), encoding="utf-8")
         print(f"docs/reference/{name}")
     ARCHITECTURE.write_text(architecture(), encoding="utf-8")
+    CONFORMANCE.write_text(_measured(), encoding="utf-8")
+    print(f"docs/{CONFORMANCE.name}")
     return 0
 
 

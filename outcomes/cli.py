@@ -250,6 +250,31 @@ def pool(
     typer.echo(pool_moments(files, out=out))
 
 
+@app.command()
+def conformance(
+    cases: Annotated[
+        Path | None,
+        typer.Option(help="Folder of reference cases, instead of those that came along."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Fit every reference case and show how far the mixed model is from other programs.
+
+    Ends with 5 where a number is not within its tolerance, and says which. Takes about half a
+    minute.
+    """
+    from outcomes.conformance.cases import find_cases
+    from outcomes.conformance.compare import compare_cases
+    from outcomes.conformance.table import agreement, verdict
+
+    folder = find_cases(cases)
+    found = compare_cases(folder, progress=_progress(quiet))
+    typer.echo(agreement(folder, found))
+    typer.echo(verdict(found), err=True)
+    if not all(one.holds for one in found):
+        raise typer.Exit(ExitCode.ESTIMATION)
+
+
 def _say_problems(problems: list[Problem]) -> None:
     for problem in problems:
         typer.echo(f"{problem.severity:<8}{problem}")

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from outcomes.conformance.cases import find_cases
+from outcomes.conformance.pairs import METHODS
 from outcomes.core.errors import NotEstimable
 from outcomes.stats.inference import prepare_inference
 from outcomes.stats.moments import accumulate, choose_layout
@@ -13,19 +15,9 @@ from outcomes.stats.sandwich import sandwich_of
 from outcomes.stats.subjects import Subjects
 from tests.parity.mmrm_cases import FOLDER, WideCase, read_case, read_rows
 
-INDEX = json.loads((FOLDER / "index.json").read_text())
-TOLERANCES = INDEX["tolerances"]["mmrm"]
-FITTED = sorted(name for name, case in INDEX["cases"].items() if case.get("covariance"))
-CASES = [name for name in FITTED if read_case(name)["covariance"] != "sp_exp"]
-METHODS = {
-    "satterthwaite": "satterthwaite",
-    "kenward_roger_linear": "kenward-roger",
-    "between_within": "between-within",
-    "residual": "residual",
-    "sandwich_cr0": "CR0",
-    "sandwich_cr2": "CR2",
-    "sandwich_cr3": "CR3",
-}
+CASE_FOLDER = find_cases(FOLDER)
+TOLERANCES = CASE_FOLDER.tolerances
+CASES = CASE_FOLDER.fitted
 PARTS = (
     "ls_means_equal",
     "ls_means_proportional",
@@ -76,7 +68,7 @@ def test_case(name):
 
 
 def check_fit(case, fit):
-    absolute = TOLERANCES["loglik"]["absolute"]
+    absolute = TOLERANCES["loglik"]
     assert fit.log_likelihood == pytest.approx(case["loglik"], abs=absolute, rel=0)
     assert fit.aic == pytest.approx(case["aic"], abs=3 * absolute, rel=0)
     assert fit.bic == pytest.approx(case["bic"], abs=3 * absolute, rel=0)
@@ -84,14 +76,14 @@ def check_fit(case, fit):
     assert fit.n_subjects == case["n_patients"]
     assert fit.n_parameters == case["n_covariance_parameters"]
     std_error = np.sqrt(np.diag(case["beta_cov_model"]["values"]))
-    relative = TOLERANCES["beta"]["relative_to_largest"]
+    relative = TOLERANCES["beta"]
     np.testing.assert_array_less(np.abs(fit.beta - case["beta"]["values"]) / std_error, relative)
     matrix = case["covariance_matrix"]
     parts = [matrix] if "values" in matrix else [matrix[g] for g in case["levels"][grouping(case)]]
     close_to_largest(
         fit.sigmas,
         [part["values"] for part in parts],
-        TOLERANCES["covariance_matrix"]["relative_to_largest"],
+        TOLERANCES["covariance_matrix"],
     )
     close_to_largest(fit.beta_cov_model, case["beta_cov_model"]["values"], 1e-7)
 
