@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from outcomes.core.errors import SpecError
 from outcomes.records.schema import EPISODES, PATIENTS
 from outcomes.study.covariates import covariate_columns
 from outcomes.study.medicines import find_doses
+from outcomes.study.unplaced import find_unplaced
 from outcomes.study.visits import BASELINE, catalog_id, find_scores
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ def find_values(
     codes = {o.id: catalog_id(o.instrument) for o in spec.outcomes if o.measure == "score"}
     listed = list(dict.fromkeys(codes.values()))
     scores, notes = find_scores(steps, ids, listed, spec.visits, spec.time, window_days=length)
+    notes += _unplaced_notes(steps, spec, listed, length)
     values = {name: scores[code] for name, code in codes.items()}
     any_opioid: Floats | None = None
     for outcome in spec.outcomes:
@@ -153,6 +156,17 @@ def find_values(
                 f"{outcome.name}: no analysed episode has a score of {outcome.instrument!r}."
             )
     return Values(outcomes=values, any_opioid=any_opioid), notes
+
+
+def _unplaced_notes(steps: Steps, spec: StudySpec, codes: list[str], length: int) -> list[str]:
+    """Say which outcomes have many scores that no visit takes; ``score_days`` has been kept."""
+    days: dict[str, Counter[int]] = {code: Counter() for code in codes}
+    counted = "select number, study_day, count(*) as n from score_days group by number, study_day"
+    for number, day, n in zip(*steps.columns(counted).values(), strict=True):
+        days[codes[int(number)]][int(day) + length] = int(n)
+    scored = [outcome for outcome in spec.outcomes if outcome.measure == "score"]
+    found = {o.name: find_unplaced(days[catalog_id(o.instrument)], spec, length) for o in scored}
+    return [f"{name}: {unplaced}." for name, unplaced in found.items() if unplaced]
 
 
 def with_baselines(spec: StudySpec, episodes: pd.DataFrame, values: Values) -> pd.DataFrame:

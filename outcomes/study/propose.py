@@ -11,6 +11,7 @@ the primary comparison has to be declared before results are seen.
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from itertools import count
@@ -19,12 +20,12 @@ from typing import TYPE_CHECKING, Final
 
 from outcomes.core.atomic import replaced_file
 from outcomes.core.errors import RecordsError, UsageError
-from outcomes.records.contents import Contents, read_contents
+from outcomes.records.contents import read_contents
 from outcomes.records.files import read_records
 from outcomes.records.names import normalised
 from outcomes.records.propose import propose_mapping
 from outcomes.records.sources import nothing_readable
-from outcomes.study.proposed_text import Place, study_text
+from outcomes.study.proposed_text import Place, study_text, unread_study_text
 
 if TYPE_CHECKING:
     from outcomes.core.problems import Problem
@@ -112,11 +113,16 @@ def _left_alone(folder: Path, records: Path, there: list[str]) -> str:
     """Say what is left alone, and how to go on from it."""
     text = f"{folder} already holds {' and '.join(there)}, which is left alone."
     if "mapping.toml" in there:
-        again = f"outcomes init {folder} --records {records} --mapping {folder / 'mapping.toml'}"
-        text += f" To draft study.toml anew from the mapping as it stands: {again}"
+        text += f" To draft study.toml anew from the mapping as it stands: {again(folder, records)}"
         text += " (a study.toml there is kept under another name)." * ("study.toml" in there)
         text += "." * ("study.toml" not in there)
     return f"{text} To look at the exports afresh, name another folder, or move the file away."
+
+
+def again(folder: Path, records: Path, mapping: Path | None = None) -> str:
+    """The command that drafts a study anew from a mapping that was mended."""
+    places = (folder, "--records", records, "--mapping", mapping or folder / FILES[0])
+    return shlex.join(["outcomes", "init", *map(str, places)])
 
 
 def _free_name(file: Path) -> Path:
@@ -134,7 +140,7 @@ def propose_study(
     )
     name = normalised(folder.resolve().name).replace("_", "-") or "study"
     if records is None:
-        return study_text(name, place, Contents(), {}, readable=False)
+        return unread_study_text(name, place, again(folder, path, mapping))
     contents = read_contents(records)
     first = _spec(study_text(name, place, contents, {}), folder)
     counts = exposure_counts(records, first) if contents.has_components else {}

@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, Final
 
 from outcomes.catalog.instruments import instrument, instrument_ids
 from outcomes.records.contents import Contents
 from outcomes.records.names import normalised
-from outcomes.results.rounding import is_small, round_count, smallest_shown
 from outcomes.study.outcome_sections import DEFAULT_OUTCOMES
-from outcomes.study.sections import DEFAULT_VISITS, TimeSpec
+from outcomes.study.proposed_visits import WINDOW, many, primary_visit, propose_visits
 from outcomes.study.toml_text import toml_value
 
-WINDOW: Final[int] = TimeSpec().window_days
-FEWEST_SHARE: Final = 0.1
-"""A planned visit is proposed where this share of the episodes was seen in its window."""
 ROLES: Final = {"pain": ("pain",), "mobility": ("function", "performance")}
 """Groups of instruments that can stand for an outcome of the report."""
 PREFERRED: Final = ("nprs", "odi")
@@ -28,8 +23,10 @@ COMPARATOR: Final = re.compile(
 )
 """Names of types that others are usually compared to."""
 MARGIN_SHARE: Final = 0.05
-THRESHOLD: Final = 11
-"""Smaller counts are not written, and larger ones rounded: others may read a study."""
+
+
+UNREAD: Final = "the records could not be read through the mapping yet"
+"""What a study says that was written without a look at its records."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +42,8 @@ def study_text(
     place: Place,
     contents: Contents,
     exposures: Mapping[str, int],
-    *,
-    readable: bool = True,
 ) -> str:
-    """Write a study.
+    """Write a study from what the records hold.
 
     Parameters
     ----------
@@ -58,21 +53,13 @@ def study_text(
     contents : Contents
     exposures : mapping of str to int
         Episodes by intervention type, the commonest first.
-    readable : bool
-        False where the records could not be read through the proposed mapping.
     """
     outcomes = _outcomes(contents)
     visits = _visits(contents, outcomes)
     lines = [
         "# A first draft: read every line before you run it. Each guess has its reason, and what",
         "# could not be guessed is marked GAP. All other settings have their defaults.",
-        *(["# GAP: the records could not be read yet: see mapping.toml"] * (not readable)),
-        "schema = 1",
-        f"id = {toml_value(name if name[0].isalnum() else 'study')}",
-        "",
-        "[records]",
-        f"path = {toml_value(place.records)}",
-        f"mapping = {toml_value(place.mapping)}",
+        *_head(name, place),
         *_population(contents),
         *_exposure(contents, exposures),
         *_primary(contents, outcomes, visits),
@@ -80,6 +67,45 @@ def study_text(
         *_visit_tables(visits),
     ]
     return "\n".join(lines) + "\n"
+
+
+def unread_study_text(name: str, place: Place, again: str) -> str:
+    """Write a study of defaults, where the records could not be read through the mapping.
+
+    Parameters
+    ----------
+    name : str
+        Its id.
+    place : Place
+    again : str
+        The command that drafts it from the records once they can be read.
+    """
+    lines = [
+        f"# GAP: {UNREAD}, so nothing below",
+        "# comes from them: these are defaults. Mend mapping.toml until `outcomes check` reads the",
+        f"# records, and then draft this file anew: {again}",
+        *_head(name, place),
+        "",
+        "[exposure]",
+        'reference = "usual_care"',
+        'primary = "exercise"',
+        "",
+        "[primary]",
+        'outcome = "pain"',
+        f"visit = {toml_value(primary_visit([]))}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(name: str, place: Place) -> list[str]:
+    return [
+        "schema = 1",
+        f"id = {toml_value(name if name[0].isalnum() else 'study')}",
+        "",
+        "[records]",
+        f"path = {toml_value(place.records)}",
+        f"mapping = {toml_value(place.mapping)}",
+    ]
 
 
 def _population(contents: Contents) -> list[str]:
@@ -93,21 +119,14 @@ def _population(contents: Contents) -> list[str]:
             "body_regions = []",
             "pool_regions = true",
         ]
-    others = ", ".join(f"{region} ({_many(contents.regions[region])})" for region in known[1:])
+    others = ", ".join(f"{region} ({many(contents.regions[region])})" for region in known[1:])
     return [
         "",
         "[population]",
-        f"# The region of most episodes ({_many(contents.regions[known[0]])} of "
-        f"{_many(contents.n_episodes)})" + (f"; others: {others}" if others else ""),
+        f"# The region of most episodes ({many(contents.regions[known[0]])} of "
+        f"{many(contents.n_episodes)})" + (f"; others: {others}" if others else ""),
         f"body_regions = {toml_value([known[0]])}",
     ]
-
-
-def _many(count: int) -> str:
-    """A count as it may stand in a file that is passed on: one taken from another tells no few."""
-    if is_small(count, THRESHOLD):
-        return f"fewer than {smallest_shown(THRESHOLD)}"
-    return f"about {round_count(count)}"
 
 
 def _known_regions() -> Sequence[str]:
@@ -128,7 +147,7 @@ def _delivered(contents: Contents, exposures: Mapping[str, int]) -> list[str]:
     if not contents.has_components:
         lines.append("# GAP: neither components of sessions nor programs are recorded.")
     if len(exposures) > 1:
-        counted = ", ".join(f"{kind} {_many(count)}" for kind, count in exposures.items())
+        counted = ", ".join(f"{kind} {many(count)}" for kind, count in exposures.items())
         lines.append(f"# Episodes by what was delivered in the first {WINDOW} days: {counted}.")
         lines.append("# The commonest is the reference, the next is compared to it.")
         lines += _other_references(reference, exposures)
@@ -170,7 +189,7 @@ def _assigned(programs: Mapping[str, int]) -> list[str]:
     kinds = list(dict.fromkeys(ids.values()))
     reference, primary = _pair(kinds, ["usual_care", "exercise"])
     more = [kind for kind in (reference, primary) if kind not in kinds]
-    counted = ", ".join(f"{ids[code]} {_many(count)}" for code, count in programs.items())
+    counted = ", ".join(f"{ids[code]} {many(count)}" for code, count in programs.items())
     lines = [
         "",
         "[exposure]",
@@ -214,7 +233,7 @@ def _default(role: str) -> dict[str, Any]:
 
 def _outcome(role: str, name: str, count: int) -> dict[str, Any]:
     default = _default(role)
-    why = f"measured twice or more in {_many(count)} episodes"
+    why = f"measured twice or more in {many(count)} episodes"
     if name == default["instrument"]:
         return {**default, "why": why}
     known = instrument(name)
@@ -229,43 +248,20 @@ def _outcome(role: str, name: str, count: int) -> dict[str, Any]:
 
 
 def _visits(contents: Contents, outcomes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The default visits that were kept, else one around the middle of all later scores."""
+    """Visits where the outcomes were measured."""
     names = [outcome["instrument"] for outcome in outcomes if "instrument" in outcome]
-    days = sorted(day for name in names for day in contents.days.get(name, ()))
-    fewest = max(1.0, FEWEST_SHARE * contents.n_episodes)
-    kept = []
-    for visit in DEFAULT_VISITS:
-        low, high = (int(str(visit[key])) + WINDOW for key in ("from_day", "to_day"))
-        seen = sum(low <= day <= high for day in days)
-        if seen >= fewest:
-            kept.append({**visit, "why": f"{_many(seen)} scores lie in its window"})
-    if kept or not days:
-        return kept
-    later = [day - WINDOW for day in days if day > WINDOW]
-    if not later:
-        return []
-    target = int(median(later))
-    return [
-        {
-            "label": "follow_up",
-            "day": target,
-            "from_day": 1,
-            "to_day": max(later),
-            "why": "GAP: no usual visit fits the days of the scores; this one takes them all",
-        }
-    ]
+    days = [day for name in names for day in contents.days.get(name, ())]
+    return propose_visits(days, contents.n_episodes)
 
 
 def _primary(
     contents: Contents, outcomes: Sequence[Mapping[str, Any]], visits: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    labels = [visit["label"] for visit in visits] or [visit["label"] for visit in DEFAULT_VISITS]
-    visit = "week_12" if "week_12" in labels else labels[-1]
     return [
         "",
         "[primary]                                # GAP: declare it before you look at results",
         f"outcome = {toml_value(outcomes[0]['id'])}",
-        f"visit = {toml_value(visit)}",
+        f"visit = {toml_value(primary_visit(visits))}",
     ]
 
 

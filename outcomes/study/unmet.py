@@ -1,14 +1,15 @@
 """What a study asks of its records and does not find there, before anything is fitted.
 
-Instruments without a score, visits without one in their window, programs that nobody is in,
-covariates that no column holds: each is a warning, because a study can go on without it. What stops
-a study, such as a primary comparison with too few episodes, is found by building its dataset, and
-is fatal.
+Instruments without a score, visits without one in their window, scores that lie in no visit's
+window, programs that nobody is in, covariates that no column holds: each is a warning, because a
+study can go on without it. What stops a study, such as a primary comparison with too few episodes,
+is found by building its dataset, and is fatal.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from outcomes.records.cells import code_text
 from outcomes.records.contents import MEASURED
 from outcomes.study.covariates import covariate_columns
 from outcomes.study.outcome_sections import DEFAULT_COVARIATES
+from outcomes.study.unplaced import find_unplaced
 from outcomes.study.visits import catalog_id
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from outcomes.study.dataset import StudyDataset
     from outcomes.study.spec import StudySpec
 
-Days = dict[str, tuple[int, ...]]
+Days = dict[str, Counter[int]]
+"""Scores of each instrument of the catalog by the day from the start."""
 SMALL: Final = "small_"
 """What the step of a type that is too small begins with in the flow."""
 
@@ -38,6 +41,7 @@ def check_asked(records: Records, spec: StudySpec) -> list[Problem]:
         *_instruments(spec, days),
         *_prescriptions(records, spec),
         *_visits(spec, days),
+        *_unplaced(spec, days),
         *_programs(records, spec),
         *_covariates(records, spec),
         *_dataset(records, spec),
@@ -56,23 +60,26 @@ def _problem(place: str, message: str, remedy: str, severity: Severity = "warnin
 
 
 def _days(records: Records) -> Days:
-    """Return the days on which each instrument of the catalog was measured."""
-    days: dict[str, set[int]] = {}
-    for table, value in MEASURED.items():
-        if records.has(table, value):
-            rows = records.connection.execute(
-                f"SELECT DISTINCT instrument, day FROM {table} "
-                f"WHERE {value} IS NOT NULL AND instrument IS NOT NULL AND day IS NOT NULL"
-            ).fetchall()
-            for name, day in rows:
-                days.setdefault(catalog_id(name), set()).add(day)
-    return {name: tuple(sorted(found)) for name, found in days.items()}
+    """Count the scores of each instrument of the catalog by day, once an episode and day."""
+    measured = " UNION ".join(
+        f"SELECT episode_id, instrument, day FROM {table} "
+        f"WHERE {value} IS NOT NULL AND instrument IS NOT NULL AND day IS NOT NULL"
+        for table, value in MEASURED.items()
+        if records.has(table, value)
+    )
+    days: Days = {}
+    rows = records.connection.execute(
+        f"SELECT instrument, day, count(*) FROM ({measured}) GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for name, day, n in rows:
+        days.setdefault(catalog_id(name), Counter())[day] += n
+    return days
 
 
-def _of(days: Days, name: str) -> tuple[int, ...]:
+def _of(days: Days, name: str) -> Counter[int]:
     """Days of an instrument; of one scale also those of the items it is scored from."""
     code = catalog_id(name)
-    return days.get(code) or days.get(code.split(".")[0], ())
+    return days.get(code) or days.get(code.split(".")[0], Counter())
 
 
 def _instruments(spec: StudySpec, days: Days) -> Iterator[Problem]:
@@ -115,6 +122,20 @@ def _visits(spec: StudySpec, days: Days) -> Iterator[Problem]:
                 " of the episode",
                 "Take the visit out or move its window. Does 'day' of the records count from the"
                 " start of the episode?",
+            )
+
+
+def _unplaced(spec: StudySpec, days: Days) -> Iterator[Problem]:
+    """Outcomes of which many scores lie in the window of no visit."""
+    for outcome in spec.outcomes:
+        scores = _of(days, outcome.instrument) if outcome.instrument else Counter[int]()
+        found = find_unplaced(scores, spec, spec.time.window_days)
+        if found:
+            yield _problem(
+                f"[[visits]] ({outcome.id})",
+                str(found),
+                "Move the windows of [[visits]], which count from time zero, day"
+                f" {spec.time.window_days} from the start, or leave it so knowingly.",
             )
 
 

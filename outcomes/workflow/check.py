@@ -10,7 +10,9 @@ from outcomes.core.progress import SILENT, Progress
 from outcomes.records import check_records, read_records
 from outcomes.records.sources import nothing_readable
 from outcomes.study.no_study import holds_records, holds_sheets_alone
-from outcomes.study.spec import FILE_NAME, read_study
+from outcomes.study.propose import again
+from outcomes.study.proposed_text import UNREAD
+from outcomes.study.spec import FILE_NAME, StudySpec, read_study
 from outcomes.study.unmet import check_asked
 from outcomes.workflow.run import check_quarantine
 
@@ -50,7 +52,7 @@ def check_study(
     try:
         with progress.stage("read", "Reading and checking the records"):
             held = read_records(spec.records_path, spec.mapping_path)
-        found += check_records(held)
+        found += [*check_records(held), *_drafted_unread(place, spec)]
         with progress.stage("dataset", "Looking for what the study needs"):
             found += check_asked(held, spec)
         check_quarantine(held, spec.records.quarantine_limit)
@@ -59,6 +61,24 @@ def check_study(
             raise
         found += error.problems
     return _gravest_first(found)
+
+
+def _drafted_unread(place: Path, spec: StudySpec) -> list[Problem]:
+    """Ask for a new draft of a study that was written before its records could be read."""
+    file = place / FILE_NAME if place.is_dir() else place
+    if UNREAD not in file.read_text(encoding="utf-8"):
+        return []
+    command = again(file.parent, spec.records_path, spec.mapping_path)
+    return [
+        Problem(
+            severity="warning",
+            table=FILE_NAME,
+            rule="unread_draft",
+            message="was drafted before the records could be read, and now they can",
+            remedy=f"Draft it anew from what they hold: {command}",
+            source=FILE_NAME,
+        )
+    ]
 
 
 def _of_records(path: Path, progress: Progress) -> list[Problem]:

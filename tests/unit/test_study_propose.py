@@ -10,6 +10,7 @@ from outcomes.core.errors import RecordsError, UsageError
 from outcomes.records.contents import Contents
 from outcomes.study.propose import write_proposal, write_study
 from outcomes.study.proposed_text import Place, study_text
+from outcomes.study.proposed_visits import propose_visits
 from outcomes.study.spec import StudySpec, read_study
 from tests.records_example import write_example
 
@@ -88,20 +89,61 @@ def test_programs_stand_in_for_components(tmp_path: Path) -> None:
     assert (study.exposure.reference, study.exposure.primary) == ("arm_a", "program_2")
 
 
-def test_a_visit_is_made_where_no_usual_one_fits(tmp_path: Path) -> None:
+def visits_of(days: list[int], n_episodes: int) -> list[tuple[int, int, int]]:
+    """Planned day and window of each proposed visit, in days from the start."""
+    found = propose_visits(days, n_episodes)
+    return [(one["day"] + 14, one["from_day"] + 14, one["to_day"] + 14) for one in found]
+
+
+def test_visits_are_planned_where_the_scores_lie() -> None:
+    six_weeks = [37 + k % 11 for k in range(170)]
+    twelve_weeks = [79 + k % 11 for k in range(150)]
+    found = visits_of([*six_weeks, *twelve_weeks, *[0] * 170, 700], 170)
+    assert [day for day, _, _ in found] == [42, 84]
+    (_, first, between), (_, after, last) = found
+    assert first <= 32
+    assert 47 < between < 79
+    assert last >= 104
+    assert after == between + 1
+    labels = [visit["label"] for visit in propose_visits([*six_weeks, *twelve_weeks], 170)]
+    assert labels == ["week_4", "week_10"]
+
+
+def test_a_visit_says_its_day_on_both_clocks() -> None:
+    (visit,) = propose_visits([37 + k % 11 for k in range(170)], 170)
+    assert visit["why"].startswith("4 weeks after time zero, that is day 42 from the start")
+    assert "about 170 scores lie in its window" in visit["why"]
+
+
+def test_scores_that_lie_everywhere_keep_the_usual_windows() -> None:
+    labels = [visit["label"] for visit in propose_visits(list(range(15, 300)), 285)]
+    assert labels == ["week_6", "week_12", "week_26"]
+
+
+def test_scores_that_fit_no_usual_visit_are_taken_all() -> None:
+    (visit,) = propose_visits([15, 16, 17, 38, 39, 40], 100)
+    assert visit["label"] == "follow_up"
+    assert "GAP" in visit["why"]
+    assert propose_visits([0, 7, 14], 3) == []
+
+
+def test_the_primary_visit_is_the_one_nearest_to_twelve_weeks(tmp_path: Path) -> None:
     records = larger(tmp_path)
-    text = (records / "assessments.csv").read_text().replace(",98,", ",30,")
-    (records / "assessments.csv").write_text(text)
+    text = (records / "assessments.csv").read_text()
+    more = "".join(f"E{k},{day},rmdq24,4\n" for k in range(40) for day in (42, 190))
+    (records / "assessments.csv").write_text(text + more)
     study, _ = proposed(tmp_path, records)
-    assert [(visit.label, visit.day) for visit in study.visits] == [("follow_up", 16)]
-    assert study.primary.visit == "follow_up"
+    assert [visit.label for visit in study.visits] == ["week_4", "week_12", "week_25"]
+    assert study.primary.visit == "week_12"
 
 
 def test_records_that_cannot_be_read_yet_are_a_gap(tmp_path: Path) -> None:
     records = write_example(tmp_path / "records", {"patients.csv": "MRN,phone\n1,x\n"})
     (records / "assessments.csv").write_text("episode_id,score\nE1,5\n")
     _, text = proposed(tmp_path, records)
-    assert "GAP: the records could not be read yet" in text
+    assert "GAP: the records could not be read through the mapping yet" in text
+    assert f"outcomes init {tmp_path / 'my-study'} --records {records} --mapping" in text
+    assert text.count("GAP") == 1
     mapping = (tmp_path / "my-study" / "mapping.toml").read_text()
     assert "cannot be read through this mapping yet" in mapping
 

@@ -69,6 +69,34 @@ def test_a_visit_without_any_score(tmp_path: Path) -> None:
     assert "(week_26): no score of an outcome lies in its window, days 141 to 280" in str(problem)
 
 
+def off_window(tmp_path: Path, n: int, **given: Any) -> list[Problem]:
+    """What is unmet where so many of forty episodes were seen in week 6 of care, the rest later."""
+    people = [episode(k, program=("Gym", "GP")[k % 2]) for k in range(40)]
+    care = delivered([treated(k, ("exercise.strength", 30)) for k in range(0, 40, 2)])
+    later = [(k, 40 if k < n else 56) for k in range(40)]
+    scores = [score(k, day, 5) for k, late in later for day in (0, late)]
+    records = write_records(tmp_path / "records", episodes=people, assessments=scores, **care)
+    return check_asked(records, study(**{"gate": {"group_size": 2}, **given}))
+
+
+def test_scores_that_lie_in_no_window(tmp_path: Path) -> None:
+    problem = only(off_window(tmp_path, 20))
+    assert problem.severity == "warning"
+    assert "20 of 40 scores after time zero lie in no analysed visit's window" in problem.message
+    assert "most on days 35 to 41 from the start" in problem.message
+    assert "day 14 from the start" in problem.remedy
+
+
+@pytest.mark.parametrize("n", [0, 4, 11])
+def test_few_scores_in_no_window_are_not_told(n: int, tmp_path: Path) -> None:
+    assert off_window(tmp_path, n) == []
+
+
+def test_a_visit_at_an_event_may_take_any_score(tmp_path: Path) -> None:
+    leaving = {"label": "discharge", "event": "discharge", "analysed": True}
+    assert off_window(tmp_path, 20, visits=[VISIT, leaving]) == []
+
+
 @pytest.mark.parametrize(("code", "hint"), [("gim", "Is it 'gym'?"), ("zumba", "Look at how")])
 def test_a_program_that_nobody_is_in(code: str, hint: str, tmp_path: Path) -> None:
     exposure = {
