@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from outcomes.core.problems import Problem, Severity
-from outcomes.records.cells import is_recoded, unknown_codes
+from outcomes.records.cells import code_text, holds_missing, is_recoded, unknown_codes
 from outcomes.records.clock import Clock, DateCells
 from outcomes.records.codes import known_codes
 from outcomes.records.date_guesses import EXAMPLE
@@ -30,6 +30,7 @@ def check_coverage(connection: Any, job: Job, clock: Clock | None) -> list[Probl
     return [
         *_left_out(connection, job),
         *_codes(connection, job),
+        *_not_there(connection, job),
         *(_dates(connection, job, clock) if clock and job.dated else []),
     ]
 
@@ -75,15 +76,58 @@ def _left_out(connection: Any, job: Job) -> list[Problem]:
     return problems
 
 
-def _codes(connection: Any, job: Job) -> list[Problem]:
+def _changes(job: Job) -> list[tuple[str, Change, str]]:
+    """Canonical column, what happens to its cells, and the source column, of all that is read."""
     changes: list[tuple[str, Change, str]] = [
         (name, value, value.source[0]) for name, value in job.values.items() if value.source
     ]
-    changes += [(column.value, column.wide, column.name) for column in job.stacked]
+    return changes + [(column.value, column.wide, column.name) for column in job.stacked]
+
+
+def _not_there(connection: Any, job: Job) -> list[Problem]:
+    """Name codes for missing that no cell holds: they may be written in another way."""
+    asked: dict[tuple[str, int, str], list[tuple[str, str]]] = {}
+    for name, change, column in _changes(job):
+        cell = job.names.cell(column)
+        for code in change.missing:
+            condition = holds_missing(cell, [code], numeric=job.numeric(name))
+            # Columns of one pattern share a list of codes.
+            asked.setdefault((name, id(change), code_text(code)), []).append((column, condition))
+    if not asked or not job.source.n_rows:
+        return []
+    found = ", ".join(
+        f"bool_or({' OR '.join(condition for _, condition in places)})" for places in asked.values()
+    )
+    held = connection.execute(f"SELECT {found} FROM {job.source.relation}").fetchone()
+    return [
+        replace(
+            _problem(
+                job,
+                "note",
+                "unused_code",
+                f"have {code!r} listed as missing, and no cell of {_columns(places)} holds it",
+                "Nothing to do, unless the export writes it in another way.",
+                name,
+            ),
+            source=job.source.origin.name,
+        )
+        for ((name, _, code), places), there in zip(asked.items(), held, strict=True)
+        if not there
+    ]
+
+
+def _columns(places: list[tuple[str, str]]) -> str:
+    """Name one column, or the first of several."""
+    first, more = repr(places[0][0]), len(places) - 1
+    return f"{first} and {more} more column{'s' * (more > 1)}" if more else first
+
+
+def _codes(connection: Any, job: Job) -> list[Problem]:
     problems = []
-    for name, change, column in changes:
+    for name, change, column in _changes(job):
         if is_recoded(change):
-            condition = unknown_codes(change, job.names.cell(column), job.words)
+            cell = job.names.cell(column)
+            condition = unknown_codes(change, cell, job.words, numeric=job.numeric(name))
             problem = _problem(
                 job,
                 "warning",
@@ -117,7 +161,7 @@ def _dates(connection: Any, job: Job, clock: Clock) -> list[Problem]:
             )
             needed = value.required or TABLES[job.table.table][name].required
             cell = job.names.cell(value.date)
-            dates = DateCells(job.source, cell, clock.formats, job.words)
+            dates = DateCells(job.source, cell, clock.formats, job.words_for(value))
             problems += _unread(connection, dates, problem, needed=needed)
     return problems
 

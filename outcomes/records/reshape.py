@@ -60,6 +60,14 @@ class Job:
             *(condition.column for condition in self.table.filter),
         }
 
+    def words_for(self, date: Value) -> tuple[str, ...]:
+        """Texts that say that no date is there."""
+        return (*self.words, *map(str, date.missing))
+
+    def numeric(self, column: str) -> bool:
+        """Whether a canonical column holds numbers."""
+        return bool(column) and TABLES[self.table.table][column].kind in ("number", "integer")
+
     @property
     def dated(self) -> bool:
         """Whether a column is made from a date."""
@@ -224,8 +232,9 @@ def _feed(job: Job, clock: Clock | None) -> Feed:
 
 def _cell(job: Job, name: str, value: Value, clock: Clock | None) -> Cell:
     if value.date and clock is not None:
-        return clock.cell(job.table.table, name, job.names.cell(value.date), job.words)
-    return cell_sql(value, [job.names.cell(column) for column in value.source], job.words)
+        return clock.cell(job.table.table, name, job.names.cell(value.date), job.words_for(value))
+    cells = [job.names.cell(column) for column in value.source]
+    return cell_sql(value, cells, job.words, numeric=job.numeric(name))
 
 
 def _select(cells: Mapping[str, Cell], relation: str, where: str) -> str:
@@ -240,14 +249,15 @@ def _stack(job: Job, base: Mapping[str, Cell], relation: str) -> tuple[str, dict
     columns = dict.fromkeys([*base, *filled], "VARCHAR")
     parts = []
     for column in job.stacked:
-        cell = cell_sql(column.wide, [job.names.cell(column.name)], job.words)
+        numeric = job.numeric(column.value)
+        cell = cell_sql(column.wide, [job.names.cell(column.name)], job.words, numeric=numeric)
         own = {name: Cell(literal(value), "VARCHAR") for name, value in column.set.items()}
         row = {**base, **own, **({column.value: cell} if column.value else {})}
         picked = {
             name: Cell(f"CAST({row[name].sql if name in row else 'NULL'} AS VARCHAR)", "VARCHAR")
             for name in columns
         }
-        kept = [f"({cell.sql}) IS NOT NULL", *column.only_sql(cell.sql)]
+        kept = [f"({cell.sql}) IS NOT NULL", *column.only_sql(cell)]
         kept += [job.where] if job.where else []
         parts.append(_select(picked, relation, " AND ".join(kept)))
     return " UNION ALL ".join(parts), columns

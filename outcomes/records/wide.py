@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outcomes.catalog.instruments import instrument_aliases, instrument_ids
 from outcomes.records.cells import code_text, codes, compared
+from outcomes.records.feeds import Cell
 from outcomes.records.mapping import Scalar, TableMap, Wide
 from outcomes.records.names import normalised
 
@@ -38,9 +39,9 @@ class WideColumn:
         """Canonical columns that it fills."""
         return (*self.set, *([self.value] if self.value else []))
 
-    def only_sql(self, cell: str) -> list[str]:
+    def only_sql(self, cell: Cell) -> list[str]:
         """Condition on the cell, where only some of its codes make a row."""
-        return [f"{compared(cell, ())} IN ({codes(self.wide.only)})"] if self.wide.only else []
+        return [f"{compared(cell)} IN ({codes(self.wide.only)})"] if self.wide.only else []
 
 
 def wide_columns(table: TableMap, names: list[str]) -> list[WideColumn]:
