@@ -1,7 +1,8 @@
 """Sentences by rule: what was found, said from the verdicts alone.
 
-Titles say what was found. The headline counts all types, so that no result decides which is named;
-the comparison declared in advance follows, and stands on the cards. The change that all groups
+Titles say what was found. The headline counts all types on the primary outcome, so that no result
+decides which is named; the other main outcomes follow, then the comparison declared in advance,
+which stands on the cards. The change that all groups
 share comes before any difference, worsening next to improvement, and no order follows the results.
 Observational studies say "went with"; randomised ones "had".
 """
@@ -55,35 +56,44 @@ class Narrative:
 
     def headline(self) -> str:
         """Return the first sentence of the report: all types, or the one that there is."""
-        return capitalised(f"{'; '.join(self._all_types() or self._declared())}.")
+        return capitalised(f"{'; '.join(self._all_types()[:1] or self._declared())}.")
+
+    def _other_outcomes(self) -> str:
+        """Count all types on the main outcomes that the headline leaves out."""
+        clauses = self._all_types()[1:]
+        return capitalised(f"{'; '.join(clauses)}.") if clauses else ""
 
     def _all_types(self) -> list[str]:
         """Count the types that stood apart from the reference on each main outcome."""
+        first_of_all = self.study.primary_outcome
         made = [
             (c.outcome, self._shown(c.outcome.id, self.study.reference, self.study.primary_visit))
-            for c in self.headline_contrasts()
+            for c in sorted(self.headline_contrasts(), key=lambda c: c.outcome.id != first_of_all)
         ]
         if all(len(shown) < 2 for _, shown in made):
             return []
-        size, clauses = 0, []
-        for about, shown in made:
+        first, *others = made
+        clauses = [f"{self._by()}, {self._tally(*first, 0, than=True)}"]
+        size = 0
+        for about, shown in others:
             clauses.append(self._tally(about, shown, size))
             size = size or len(shown)
-        return [f"{self._by()}, {clauses[0]}", *clauses[1:]]
+        return clauses
 
-    def _tally(self, about: Outcome, shown: Sequence[Contrast], size: int) -> str:
+    def _tally(
+        self, about: Outcome, shown: Sequence[Contrast], size: int, *, than: bool = False
+    ) -> str:
         """Count the types on one outcome; ``size`` is how many the sentence has spoken of."""
         other = self.study.phrase(self.study.reference)
         if not shown:
             return f"no difference in {noun(about)} can be shown"
         said = stood_apart(shown, self.verb, of=len(shown) != size)
         if said:
-            said += unsure(shown)
-            return said if size else f"{said} than {other}"
+            return f"{said}{f' than {other}' if than else ''}{unsure(shown)}"
         if all(c.verdict.code == "same" for c in shown):
-            return f"little or no difference in {noun(about)}{'' if size else f' from {other}'}"
+            return f"little or no difference in {noun(about)}{f' from {other}' if than else ''}"
         many = "none" if size else f"none of {counted(len(shown))} types"
-        return f"{many} stood clearly apart{'' if size else f' from {other}'} on {noun(about)}"
+        return f"{many} stood clearly apart{f' from {other}' if than else ''} on {noun(about)}"
 
     def _shown(self, outcome: str, reference: str, visit: str) -> list[Contrast]:
         """Return the shown comparisons of all types with one of them, in the study's order."""
@@ -134,7 +144,13 @@ class Narrative:
 
     def dek(self) -> list[str]:
         """Return the sentences under the headline."""
-        said = (self._everyone(), *self._cards(), *self._elsewhere(), *self._caution())
+        said = (
+            self._everyone(),
+            self._other_outcomes(),
+            *self._cards(),
+            *self._elsewhere(),
+            *self._caution(),
+        )
         return [s for s in said if s]
 
     def _everyone(self) -> str:

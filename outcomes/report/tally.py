@@ -56,8 +56,8 @@ def stood_apart(shown: Sequence[Contrast], verb: str, *, of: bool = True) -> str
     found = {went(shown[sides.index(s)]): sides.count(s) for s in _SIDES if s in sides}
     parts: list[str] = []
     for words, n in _sharing(found, f" {noun(shown[0].outcome)}"):
-        who = f"{_of(n, len(shown))} {verb}" if of and not parts else _link(n, verb)
-        parts.append(f"{who} {words}")
+        who = _of(n, len(shown)) if of and not parts else counted(n)
+        parts.append(f"{who} {verb.removeprefix('went ') if parts else verb} {words}")
     return listed(parts)
 
 
@@ -85,7 +85,3 @@ def _of(n: int, total: int) -> str:
     if n < total:
         return f"{counted(n)} of {counted(total)} types"
     return "both types" if total == 2 else f"all {counted(total)} types"
-
-
-def _link(n: int, verb: str) -> str:
-    return f"{counted(n)} {verb.removeprefix('went ')}"
