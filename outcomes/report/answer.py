@@ -113,7 +113,8 @@ def _margin(context: Context, contrast: Contrast) -> str:
         return f"Less than {size} ({wide}) was set as too small to matter."
     sure = contrast.verdict.code in ("better", "worse")
     cut = min(abs(row.low), abs(row.high)) < about.margin and not contrast.verdict.slight
-    return f"Less than {size} was set as too small to matter." if sure and cut else ""
+    words = f"Less than {size} was set as too small to matter; the interval lies on both sides."
+    return words if sure and cut else ""
 
 
 def forest_rows(context: Context, outcome: str, reference: str, visit: str) -> list[ForestRow]:
