@@ -16,10 +16,17 @@ import numpy as np
 
 from outcomes.core.errors import EstimationError, NotEstimable
 from outcomes.core.progress import SILENT
-from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types
+from outcomes.models.change import OutcomeFit, fit_outcome, going_with_types, outcome_terms
 from outcomes.models.description import Description, describe_rows, read_description
 from outcomes.models.effects import mean_rows, pair_rows, unestimated, welch_effects
-from outcomes.models.gate import Gate, check_gate, failed_gate, left_out_gate, visits_left_out
+from outcomes.models.gate import (
+    Gate,
+    check_gate,
+    count_gate,
+    failed_gate,
+    left_out_gate,
+    visits_left_out,
+)
 from outcomes.models.layout import StudyRows, code_study, lay_out
 from outcomes.models.medication import SeenWeights, change_rows, medication_people, use_rows
 from outcomes.models.responder import responder_rows
@@ -156,6 +163,7 @@ class Analyst:
         _add_unadjusted(rows, about, collected)
         found = _add_main(moments, about, collected)
         if found is None:
+            _add_medicines(rows, about, None, count_gate(about), collected)
             return collected
         fit, gate = found
         asked = Asked(moments=moments, fit=fit, gates=gate.reasons)
@@ -247,11 +255,21 @@ def _add_people(rows: OutcomeRows, fit: OutcomeFit, gate: Gate, collected: Colle
         collected.rows["responders"] += responder_rows(rows, fit, gate.reasons)
     except EstimationError as error:
         collected.notes.append(f"{rows.outcome.id}: no shares of people. {error}")
-    if rows.outcome.measure == "daily_mme":
-        weigh = SeenWeights(people=medication_people(rows, fit))
-        collected.rows["medication_use"] += use_rows(rows, weigh, fit, gate.reasons)
+    _add_medicines(rows, fit.about, fit, gate, collected)
+
+
+def _add_medicines(
+    rows: OutcomeRows, about: Description, fit: OutcomeFit | None, gate: Gate, collected: Collected
+) -> None:
+    """Add who uses which medicines, and where there is a model of the dose what became of it."""
+    if rows.outcome.measure != "daily_mme":
+        return
+    terms = outcome_terms(about) if fit is None else fit.terms
+    weigh = SeenWeights(people=medication_people(rows, about, terms))
+    collected.rows["medication_use"] += use_rows(rows, weigh, about, gate.reasons)
+    if fit is not None:
         collected.rows["medication_change"] += change_rows(rows, weigh, fit, gate.reasons)
-        collected.notes.extend(weigh.notes)
+    collected.notes.extend(weigh.notes)
 
 
 def _add_main(

@@ -146,13 +146,7 @@ def fit_outcome(
             f"{about.outcome}: nobody has a value at any of the visits "
             f"{', '.join(about.visits)}. Look at the visit windows, or leave the outcome out."
         )
-    terms = choose_terms(
-        about.columns,
-        about.sizes.sum(),
-        about.sums.sum(axis=0),
-        about.squares,
-        leave_out=leave_out,
-    )
+    terms = outcome_terms(about, leave_out=leave_out)
     maps, unseen = visit_maps(about, terms, _seen(moments))
     used, said = _covariance_groups(moments, about)
     start = near.fit.theta if near and near.moments.layout.groups == used.layout.groups else None
@@ -168,6 +162,17 @@ def fit_outcome(
         notes=(*terms.notes, *unseen, *said, *fit.notes),
     )
     return _apart(made, inference) if going_with_types(made) else made
+
+
+def outcome_terms(about: Description, *, leave_out: str = "") -> Terms:
+    """Choose the covariates of the model of an outcome."""
+    return choose_terms(
+        about.columns,
+        about.sizes.sum(),
+        about.sums.sum(axis=0),
+        about.squares,
+        leave_out=leave_out,
+    )
 
 
 def going_with_types(fit: OutcomeFit) -> list[str]:

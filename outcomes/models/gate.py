@@ -78,25 +78,52 @@ class Gate:
 
 def check_gate(fit: OutcomeFit) -> Gate:
     """Check every type at every visit."""
-    about = fit.about
-    limits = about.spec.gate
+    about, limit = fit.about, fit.about.spec.gate.smd
     there = ~np.isnan(fit.effects.means)
     distance = prognostic_distance(fit)
     rows = [_row(about, "", "", "converged", fit.fit.gradient_norm, GRADIENT_LIMIT, "")]
     for (t, visit), (e, exposure) in product(enumerate(about.visits), enumerate(about.exposures)):
-        name = about.labels[exposure]
-        size = float(about.sizes[e])
-        share = float(about.episodes[t, e]) / size
-        checks = (
-            ("group_size", size, float(limits.group_size), size >= limits.group_size),
-            ("follow_up", share, limits.follow_up, share >= limits.follow_up),
+        counted = _counted(about, t, e)
+        of_the_fit = (
             ("estimable", float(there[e, t]), 1.0, bool(there[e, t])),
-            ("overlap", distance[e, t], limits.smd, not distance[e, t] > limits.smd),
+            ("overlap", distance[e, t], limit, not distance[e, t] > limit),
         )
-        for check, value, limit, passed in checks:
-            reason = "" if passed else _reason(check, name, limit, seen=share > 0)
-            rows.append(_row(about, visit, exposure, check, value, limit, reason))
+        rows += [_judged(about, visit, exposure, *check) for check in (*counted, *of_the_fit)]
     return Gate(rows=tuple(rows), reasons=_reasons(rows))
+
+
+def count_gate(about: Description) -> Gate:
+    """Check what needs no fit: the size of each type, and how many of it were seen."""
+    rows = tuple(
+        _judged(about, visit, exposure, *check)
+        for (t, visit), (e, exposure) in product(
+            enumerate(about.visits), enumerate(about.exposures)
+        )
+        for check in _counted(about, t, e)
+    )
+    return Gate(rows=rows, reasons=_reasons(list(rows)))
+
+
+Check = tuple[str, float, float, bool]
+
+
+def _counted(about: Description, visit: int, exposure: int) -> tuple[Check, ...]:
+    limits = about.spec.gate
+    size = float(about.sizes[exposure])
+    share = float(about.episodes[visit, exposure]) / size
+    return (
+        ("group_size", size, float(limits.group_size), size >= limits.group_size),
+        ("follow_up", share, limits.follow_up, share >= limits.follow_up),
+    )
+
+
+def _judged(
+    about: Description, visit: str, exposure: str, check: str, value: float, limit: float, ok: bool
+) -> Row:
+    place = about.visits.index(visit), about.exposures.index(exposure)
+    seen = bool(about.episodes[place])
+    reason = "" if ok else _reason(check, about.labels[exposure], limit, seen=seen)
+    return _row(about, visit, exposure, check, value, limit, reason)
 
 
 def failed_gate(about: Description, reason: str) -> Gate:

@@ -46,7 +46,8 @@ from outcomes.models.shares import Shares, independent_degrees, observation_weig
 
 if TYPE_CHECKING:
     from outcomes.models.change import OutcomeFit
-    from outcomes.models.covariates import Array
+    from outcomes.models.covariates import Array, Terms
+    from outcomes.models.description import Description
     from outcomes.models.effects import Row
     from outcomes.models.events import Mask, People
     from outcomes.models.gate import Gates
@@ -60,9 +61,9 @@ INCREASE: Final = 1.0
 """MME a day by which a mean dose must be higher to count as increased."""
 
 
-def medication_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
+def medication_people(rows: OutcomeRows, about: Description, terms: Terms) -> People:
     """Return everyone analysed, with opioid use at the start beside the covariates."""
-    people = study_people(rows, fit)
+    people = study_people(rows, about, terms)
     name = f"baseline_{ANY_OPIOID}"
     episodes = rows.study.dataset.episodes
     if name not in episodes:
@@ -74,7 +75,7 @@ def medication_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
 
 
 # ------------------------------------------------------------------------------------------- use
-def use_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: Gates) -> list[Row]:
+def use_rows(rows: OutcomeRows, weigh: SeenWeights, about: Description, gates: Gates) -> list[Row]:
     """Return the shares in use of every class that the dataset has by visit."""
     visit_rows = rows.study.dataset.visit_rows
     episodes = rows.study.dataset.episodes[SUBJECT]
@@ -84,7 +85,7 @@ def use_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: Gate
             used = wide_responses(episodes, visit_rows, rows.visits, name)
             weights = weigh(~np.isnan(used), rows.visits)
             for place, visit in enumerate(rows.visits):
-                yield from _use_events(used[:, place], weights[place], _row(fit, name, visit))
+                yield from _use_events(used[:, place], weights[place], _row(about, name, visit))
 
     return list(rows_of(events(), weigh.people, gates))
 
@@ -139,8 +140,8 @@ class SeenWeights:
         return seen.astype(np.float64)
 
 
-def _row(fit: OutcomeFit, estimand: str, visit: str) -> Row:
-    common = common_row(fit.about, method=WEIGHTED, scale="risk")
+def _row(about: Description, estimand: str, visit: str) -> Row:
+    common = common_row(about, method=WEIGHTED, scale="risk")
     del common["scale"], common["term"], common["conf_level"], common["unit"]
     return {**common, "estimand": estimand, "visit": visit}
 
@@ -162,7 +163,7 @@ def change_rows(rows: OutcomeRows, weigh: SeenWeights, fit: OutcomeFit, gates: G
                 weights[place] * asked.mask, asked.unknown, asked.like, weigh.people.population
             )
             for code, answer in asked.answers.items():
-                row = {**_row(fit, code, visit), "population": asked.population}
+                row = {**_row(fit.about, code, visit), "population": asked.population}
                 found += _weighted_rows(answer, given, weigh.people, row, closed)
     return found
 

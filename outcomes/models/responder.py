@@ -36,7 +36,8 @@ from outcomes.stats.prediction import draw_unseen
 
 if TYPE_CHECKING:
     from outcomes.models.change import OutcomeFit
-    from outcomes.models.covariates import Array
+    from outcomes.models.covariates import Array, Terms
+    from outcomes.models.description import Description
     from outcomes.models.effects import Row
     from outcomes.models.events import Mask
     from outcomes.models.gate import Gates
@@ -59,7 +60,7 @@ def responder_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> list[Row
     """Return the shares of one outcome; none where the study declares no threshold."""
     if not rows.outcome.responders:
         return []
-    people = study_people(rows, fit)
+    people = study_people(rows, fit.about, fit.terms)
     drawn = draw_visits(rows, fit)
     events = (
         event
@@ -69,13 +70,12 @@ def responder_rows(rows: OutcomeRows, fit: OutcomeFit, gates: Gates) -> list[Row
     return list(rows_of(events, people, gates))
 
 
-def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
+def study_people(rows: OutcomeRows, about: Description, terms: Terms) -> People:
     """Return everyone analysed, with the model's covariates in their fixed scales."""
-    about = fit.about
     return People(
         population=Population(
             exposure=rows.study.exposure,
-            covariates=_covariates(rows, fit),
+            covariates=_covariates(rows, terms),
             cluster=rows.study.patient,
             n_exposures=len(about.exposures),
             place=_places(rows),
@@ -86,13 +86,12 @@ def study_people(rows: OutcomeRows, fit: OutcomeFit) -> People:
     )
 
 
-def _covariates(rows: OutcomeRows, fit: OutcomeFit) -> Array:
+def _covariates(rows: OutcomeRows, terms: Terms) -> Array:
     """Covariates of everyone, (n, m); a missing number is at the mean of the known ones.
 
     Where nobody with a missing one is asked, its indicator says nothing, and the share would be
     standardised over people at the fixed centre of the coding.
     """
-    terms = fit.terms
     scales = np.array([rows.columns[place].scale for place in terms.places])
     values: Array = rows.z @ (terms.matrix / scales[:, None]).T
     for place in terms.places:

@@ -179,6 +179,23 @@ def test_an_outcome_that_does_not_vary_is_named(data, visits):
         analyse(replace(data, spec=alone, visit_rows=data.visit_rows.assign(pain=flat)))
 
 
+def test_who_uses_medicines_is_shown_where_the_dose_cannot_be_modelled(data):
+    rows = data.visit_rows.copy()
+    rows.loc[rows["medication"].notna(), "medication"] = 0.0
+    found = analyse(replace(data, visit_rows=rows))
+    whole = analyse(data).tables["medication_use"]
+    key = ["estimand", "method", "visit", "scale", "contrast"]
+    use = found.tables["medication_use"].set_index(key)
+    assert any("medication could not be analysed" in note for note in found.notes)
+    assert not found.tables["contrasts"]["outcome"].eq("medication").any()
+    assert len(use) == len(whole)
+    open_rows = whole[whole["gate"].eq("open")].set_index(key)
+    np.testing.assert_allclose(
+        use.loc[open_rows.index, "estimate"], open_rows["estimate"], rtol=1e-6
+    )
+    assert found.tables["medication_change"].empty
+
+
 def test_an_absent_primary_type_is_named(data):
     kept = data.episodes["exposure"].ne("exercise")
     episodes = data.episodes[kept].reset_index(drop=True)

@@ -55,7 +55,7 @@ def test_with_everyone_seen_a_share_is_g_computation(whole):
     found = analyse(whole).tables["responders"]
     rows, fit = fitted(whole)
     event = (baseline_scores(rows) - rows.y[:, 1]).round(6) >= 2
-    people = study_people(rows, fit).population
+    people = study_people(rows, fit.about, fit.terms).population
     x = np.column_stack([np.eye(3)[people.exposure], people.covariates])
     model = sm.GLM(event.astype(float), x, family=sm.families.Binomial()).fit(tol=1e-12)
     expected = [
