@@ -11,8 +11,9 @@ from pathlib import PurePath
 from typing import Any, Literal
 
 Severity = Literal["fatal", "error", "warning", "note"]
-"""``fatal`` nothing can be analysed; ``error`` rows are set aside; ``warning`` kept, look at it;
-``note`` what was done without being asked (a recode, a default)."""
+"""``fatal`` nothing can be analysed; ``error`` rows are set aside, or cells emptied that only
+describe; ``warning`` kept, look at it; ``note`` what was done without being asked (a recode, a
+default)."""
 
 SEVERITIES: tuple[Severity, ...] = ("fatal", "error", "warning", "note")
 FIRST_ROWS = 5

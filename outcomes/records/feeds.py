@@ -35,7 +35,8 @@ class Feed:
     """Rows of one source for one canonical table.
 
     ``relation`` is what to select from, with ``_row``; ``where`` keeps some of its rows;
-    ``required`` names columns in which the mapping allows no empty cell.
+    ``required`` names columns in which the mapping allows no empty cell, ``dated`` those that it
+    makes from dates.
     """
 
     table: Table
@@ -44,6 +45,7 @@ class Feed:
     cells: Mapping[str, Cell]
     where: str = ""
     required: tuple[str, ...] = field(default=())
+    dated: tuple[str, ...] = field(default=())
 
 
 class SourceNames:

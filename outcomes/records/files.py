@@ -24,12 +24,13 @@ from outcomes.core.errors import RecordsError
 from outcomes.core.problems import SEVERITIES, Problem
 from outcomes.core.shown import Shown
 from outcomes.records.feeds import Feed, canonical_feeds, missing_columns, missing_tables
+from outcomes.records.hidden_codes import listed_codes
 from outcomes.records.identifier_values import check_key_values
 from outcomes.records.placing import Findings
 from outcomes.records.schema import TABLES
 from outcomes.records.sources import Loaded, Loader, Origin, ReadOptions, find_origins
 from outcomes.records.staging import stage
-from outcomes.records.validate import check_types, validate_tables
+from outcomes.records.validate import Said, check_types, validate_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,12 +194,20 @@ def _read(con: Any, path: Path, plan: RecordsMapping | None, folder: Path) -> Re
     supplied = stage(con, feeds)
     problems += check_key_values(con, feeds)
     findings.n_rows = _counts(con, supplied)
-    needed: dict[str, list[str]] = {}
-    for feed in feeds:
-        needed.setdefault(feed.table.name, []).extend(feed.required)
-    aside = validate_tables(findings, supplied, needed)
+    aside = validate_tables(findings, supplied, _said(feeds, plan))
     _stop_if_fatal(problems)
     return _finished(con, feeds, supplied, problems, aside)
+
+
+def _said(feeds: Iterable[Feed], plan: RecordsMapping | None) -> Said:
+    """Gather what the mapping says of the columns of all feeds."""
+    needed: dict[str, frozenset[str]] = {}
+    dated: dict[str, frozenset[str]] = {}
+    for feed in feeds:
+        name = feed.table.name
+        needed[name] = needed.get(name, frozenset()).union(feed.required)
+        dated[name] = dated.get(name, frozenset()).union(feed.dated)
+    return Said(needed=needed, dated=dated, listed=listed_codes(plan))
 
 
 def _load(

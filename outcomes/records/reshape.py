@@ -227,6 +227,7 @@ def _feed(job: Job, clock: Clock | None) -> Feed:
             for name, duck_type in columns.items()
         },
         required=tuple(name for name, value in job.values.items() if value.required),
+        dated=tuple(name for name, value in job.values.items() if value.date),
     )
 
 

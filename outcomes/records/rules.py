@@ -1,13 +1,13 @@
 """What a row must satisfy, compiled from the contracts to SQL conditions.
 
 A :class:`Rule` is a condition under which a row is at fault. Rules of severity ``error`` decide
-which rows are set aside; the others only speak.
+which rows are set aside, or which cells are emptied; the others only speak.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from outcomes.catalog.instruments import Instrument, instrument
@@ -47,7 +47,7 @@ class Rule:
 
     ``reach`` is asked of many rows at a time, those of one instrument where there are instruments:
     where it does not hold, none of them is at fault. It takes counts and limits of columns alone,
-    which many rules share.
+    which many rules share. ``empties`` says that an error takes the cell and leaves the row.
     """
 
     name: str
@@ -57,17 +57,40 @@ class Rule:
     message: str
     remedy: str
     reach: str = "TRUE"
+    empties: bool = False
 
 
-def column_rules(table: Table, supplied: Iterable[str]) -> Iterator[Rule]:
-    """Rules that follow from the declaration of each supplied column."""
+def column_rules(
+    table: Table, supplied: Iterable[str], needed: Iterable[str] = (), dated: Iterable[str] = ()
+) -> Iterator[Rule]:
+    """Rules that follow from the declaration of each supplied column.
+
+    ``needed`` columns must be filled although the contract lets them be empty; ``dated`` ones are
+    made from dates.
+    """
     for column in table.columns:
         if column.name in supplied:
             makers: tuple[Callable[[Table, Column], Iterator[Rule]], ...] = (
-                _type, _missing, _hard_range, _plausible,
+                _type, _no_day if column.name in dated else _missing, _hard_range, _plausible,
             )  # fmt: skip
-            for maker in makers:
-                yield from maker(table, column)
+            optional = describes(table, column) and column.name not in needed
+            for rule in (rule for maker in makers for rule in maker(table, column)):
+                yield _emptying(rule) if optional and rule.severity == "error" else rule
+
+
+def describes(table: Table, column: Column) -> bool:
+    """Whether a column only describes people and places: without it they can still be studied.
+
+    Not so the days on the clock of an episode: an empty one would say that care goes on.
+    """
+    days = column.name.endswith("_day")
+    people = table.name in ("episodes", *OPTIONAL_PARENTS)
+    return people and column.nullable and column.kind != "key" and not days
+
+
+def _emptying(rule: Rule) -> Rule:
+    remedy = f"{rule.remedy} The cells are read as empty, and the rows kept."
+    return replace(rule, empties=True, remedy=remedy)
 
 
 def _flagged(position: int) -> str:
@@ -111,6 +134,23 @@ def _missing(table: Table, column: Column) -> Iterator[Rule]:
             message="are empty where a value is required",
             remedy="Fill the cells in the export, or leave the rows out.",
             reach=_any_empty(column.name),
+        )
+
+
+def _no_day(table: Table, column: Column) -> Iterator[Rule]:
+    """Rule for days that no date gave; an unknown episode has no start, and is named as such."""
+    orphans = [
+        _flagged(ORPHAN + position)
+        for position, other in enumerate(table.columns)
+        if other.references.split(".")[0] == "episodes"
+    ]
+    for rule in _missing(table, column):
+        yield replace(
+            rule,
+            condition=" AND NOT ".join([f"({rule.condition})", *orphans]),
+            message="have no day: the date is empty or was not read, or the episode has no start",
+            remedy="Mend the dates that are named as unreadable first; fill the others in the"
+            " export or leave the rows out.",
         )
 
 
@@ -217,7 +257,8 @@ def _score_range(known: Instrument) -> Iterator[Rule]:
         column="score",
         condition=f"instrument = {literal(known.id)} AND ({_outside('score', low, high)})",
         message=f"are outside {span(low, high)} for instrument '{known.id}'",
-        remedy=f"Were raw sums, percents or another version exported? "
+        remedy="Is it a code for missing? List it under missing of the column in mapping.toml. Were"
+        " raw sums, percents or another version exported? "
         f"'{known.id}' expects {span(low, high)} {known.unit}.",
         reach=f"instrument = {literal(known.id)} AND ({_any_outside('score', low, high)})",
     )

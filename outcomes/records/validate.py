@@ -4,12 +4,13 @@ Conditions come from the contracts (:mod:`outcomes.records.rules`), codes are lo
 distinct value (:mod:`outcomes.records.codes`), repeats and orders across rows after that
 (:mod:`outcomes.records.repeats`). Rows with an ``error`` move to ``quarantine_<table>`` before the
 tables that refer to them are looked at, so what belonged to such a row follows it, with the rule
-``parent_set_aside``.
+``parent_set_aside``. In a column that only describes, the cell is emptied instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from outcomes.catalog.instruments import Instrument
@@ -17,6 +18,7 @@ from outcomes.core.contract import Table
 from outcomes.records.codes import check_codes
 from outcomes.records.columns import family
 from outcomes.records.course import check_course
+from outcomes.records.hidden_codes import check_hidden_codes
 from outcomes.records.placing import Findings
 from outcomes.records.repeats import check_across, duplicate_conditions, tables_in_order
 from outcomes.records.rules import (
@@ -40,19 +42,40 @@ FEW: Final = 50
 """Rows below which nothing is suspicious about a column that never varies."""
 
 
-def validate_tables(
-    findings: Findings,
-    supplied: Mapping[str, frozenset[str]],
-    needed: Mapping[str, Iterable[str]],
-) -> dict[str, int]:
-    """Check every staged table and set rows aside; returns how many, by table.
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a mapping says that the contracts do not.
 
-    ``needed`` names columns, by table, that a mapping requires beyond the contract.
+    Attributes
+    ----------
+    needed, dated : mapping of str to frozenset of str
+        Columns, by table, that it requires beyond the contract, and that it makes from dates.
+    listed : frozenset of float
+        Numbers that it lists as codes for missing, of whatever column.
     """
+
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    dated: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    listed: frozenset[float] = frozenset()
+
+
+def validate_tables(
+    findings: Findings, supplied: Mapping[str, frozenset[str]], said: Said
+) -> dict[str, int]:
+    """Check every staged table and set rows aside; returns how many, by table."""
     aside: dict[str, int] = {}
     for name in tables_in_order(supplied):
-        extra = [*needed_rules(TABLES[name], needed.get(name, ())), *_orphans(name, supplied)]
-        aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside, extra)
+        needed, dated = said.needed.get(name, ()), said.dated.get(name, ())
+        rules = [
+            *column_rules(TABLES[name], supplied[name], needed, dated),
+            *order_rules(name, supplied[name]),
+            *needed_rules(TABLES[name], needed),
+            *_orphans(name, supplied),
+        ]
+        aside[name] = _validate_table(findings, TABLES[name], supplied[name], aside, rules)
+        check_hidden_codes(findings, TABLES[name], supplied[name], said.listed)
+        if name == "episodes" and "age" in supplied[name]:
+            _top_code(findings)
     check_across(findings, supplied)
     check_course(findings, supplied)
     _check_empty(findings, supplied)
@@ -64,23 +87,22 @@ def _validate_table(
     table: Table,
     supplied: frozenset[str],
     aside: Mapping[str, int],
-    extra: list[Rule],
+    rules: list[Rule],
 ) -> int:
     distinct = check_codes(findings, table, supplied)
-    rules = [*column_rules(table, supplied), *order_rules(table.name, supplied), *extra]
     if table.name in ("assessments", "items"):
         known = _known_instruments(distinct.get("instrument", []))
-        rules += score_rules(known) if table.name == "assessments" else answer_rules(known)
-    rules += _parent_rules(table, supplied, aside)
+        more = score_rules(known) if table.name == "assessments" else answer_rules(known)
+        rules = [*rules, *more]
+    rules = [*rules, *_parent_rules(table, supplied, aside)]
     rules = _within_reach(findings, table, supplied, rules)
     _check_columns(findings, table, supplied)
     conditions = _error_conditions(findings, table, rules)
     conditions |= duplicate_conditions(findings, table, supplied)
     count = set_aside(findings.connection, table.name, conditions)
-    # Warnings are about rows that are kept, so they come last.
+    # Cells and warnings are about rows that are kept, so they come last.
+    _empty_cells(findings, table, [rule for rule in rules if rule.empties])
     _apply(findings, table, [rule for rule in rules if rule.severity != "error"])
-    if table.name == "episodes" and "age" in supplied:
-        _top_code(findings)
     if table.name == "assessments":
         _check_scales(findings)
     return count
@@ -97,10 +119,23 @@ def _orphans(name: str, supplied: Mapping[str, frozenset[str]]) -> Iterable[Rule
 def _error_conditions(findings: Findings, table: Table, rules: list[Rule]) -> dict[str, str]:
     """Report rows at fault; returns the conditions of those to set aside, by rule."""
     conditions: dict[str, str] = {}
-    for rule in _apply(findings, table, [rule for rule in rules if rule.severity == "error"]):
+    errors = [
+        replace(rule, remedy=f"{rule.remedy} The rows are set aside.")
+        for rule in rules
+        if rule.severity == "error" and not rule.empties
+    ]
+    for rule in _apply(findings, table, errors):
         old = conditions.get(rule.name)
         conditions[rule.name] = f"{old} OR ({rule.condition})" if old else f"({rule.condition})"
     return conditions
+
+
+def _empty_cells(findings: Findings, table: Table, rules: list[Rule]) -> None:
+    """Report cells at fault and empty them; the rows stay."""
+    for rule in _apply(findings, table, rules):
+        findings.connection.execute(
+            f"UPDATE rows_{table.name} SET {ident(rule.column)} = NULL WHERE {rule.condition}"
+        )
 
 
 def _known_instruments(values: Iterable[str]) -> list[Instrument]:

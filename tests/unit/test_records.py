@@ -236,7 +236,7 @@ def test_high_ages_are_kept_as_ninety(tmp_path: Path) -> None:
 
 
 def test_a_warning_is_about_rows_that_are_kept(tmp_path: Path) -> None:
-    text = EXAMPLE["episodes.csv"] + "E9,P9,C1,low_back,0,5,300\n"
+    text = EXAMPLE["episodes.csv"] + "E9,P9,C1,low_back,0,99999,30\n"
     records = read_records(write_example(tmp_path, {"episodes.csv": text}))
     assert rules(records) == {"range"}
 

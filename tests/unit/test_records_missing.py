@@ -101,3 +101,56 @@ def test_a_code_that_no_cell_holds_is_said_once_for_all_columns_of_a_pattern(
     ]
     assert "have '77' listed as missing" in found(records, "unused_code")[1].message
     assert "'nprs_wk0' and 1 more column " in found(records, "unused_code")[1].message
+
+
+def pile(value: str, n: int, others: str, start: int = 1) -> str:
+    """Rows of scores: ``n`` of one value, then one for each of others."""
+    values = [value] * n + others.split()
+    return "".join(f"{k};{one}\n" for k, one in enumerate(values, start=start))
+
+
+SPREAD = "2,0 8,0 10,0 14,0 20,0 34,0 48,0 60,0 72,0 86,0 98,0 100,0"
+
+
+@pytest.mark.parametrize(
+    ("instrument", "rows", "warned"),
+    [
+        ("odi", pile("99,0", 10, SPREAD), True),
+        ("odi", pile("9", 10, SPREAD), True),
+        ("odi", pile("99,0", 4, SPREAD), False),
+        ("odi", pile("99", 10, SPREAD + " 98,0 98,0"), False),
+        ("odi", pile("100", 20, SPREAD), False),
+        ("odi", pile("34", 20, SPREAD), False),
+        ("nprs", pile("9", 12, "8 8 8 10 10 7 6 5 5 5 4 9,5"), False),
+        ("nprs", pile("9", 12, "8 10 7 6 5 5 5 4"), True),
+        ("groc", pile("0", 20, "1 2 3 4 5 -1"), False),
+    ],
+)
+def test_a_pile_at_a_usual_code_is_asked_about_and_kept(
+    instrument: str, rows: str, warned: bool, tmp_path: Path
+) -> None:
+    records = read(tmp_path, f"case;{instrument}_wk0\n{rows}")
+    problems = found(records, "hidden_code")
+    assert bool(problems) == warned
+    assert all((one.severity, one.column) == ("warning", "score") for one in problems)
+    assert records.n_rows["assessments"] == rows.count("\n")
+
+
+def test_a_pile_at_a_code_that_another_column_lists_is_asked_about(tmp_path: Path) -> None:
+    rows = pile("77,0", 9, SPREAD)
+    assert not found(read(tmp_path, f"case;odi_wk0\n{rows}"), "hidden_code")
+    records = read(tmp_path, f"case;odi_wk0\n{rows}", bmi='{ from = "bmi", missing = ["77"] }')
+    (problem,) = found(records, "hidden_code")
+    assert (problem.count, problem.n_rows, problem.rows) == (9, 21, (1, 2, 3, 4, 5))
+    assert problem.message == ("hold '77' for instrument 'odi', far more than any value near it")
+    assert "as the mapping says of other columns" in problem.remedy
+    assert "missing = [77]" in problem.remedy
+
+
+def test_a_pile_among_the_numbers_of_episodes_is_asked_about(tmp_path: Path) -> None:
+    cases = CASES
+    for k in range(1, 10):
+        cases = cases.replace(f"\n{k};{k};2{k % 9},5", f"\n{k};{k};99,0")
+    records = read(tmp_path, "case;nprs_wk0\n1;5,0\n", cases=cases)
+    (problem,) = found(records, "hidden_code")
+    assert (problem.table, problem.column, problem.count) == ("episodes", "bmi", 9)
