@@ -348,8 +348,8 @@ def _add_sensitivity(asked: Asked, collected: Collected) -> None:
     about = asked.fit.about
     amount = f"{number(unseen_shift(about), 1)} {about.unit}"
     collected.notes.append(
-        f"{about.outcome}: where unseen values of the better type are taken to be worse,"
-        f" it is by {amount}."
+        f"{about.outcome}: where unseen values are taken to be worse in the type that fared"
+        f" better, it is by {amount}."
     )
 
 

@@ -13,7 +13,10 @@ NAMES: Final[dict[str, tuple[str, str]]] = {
     "primary": ("Main analysis", "Mixed model, missing at random"),
     "complete_cases": ("Complete cases", "Only those seen at every visit"),
     "observed_only": ("Observed values only", "Nobody's unseen values are filled in"),
-    "delta": ("Missing not at random", "Unseen values of the better type taken to be worse"),
+    "delta": (
+        "Missing not at random",
+        "Unseen values taken to be worse in the type that fared better",
+    ),
     "no_clinic": ("Clinics not held fixed", "Comparison across clinics, too"),
     "unadjusted": ("No adjustment", "Plain group means: not a result"),
 }

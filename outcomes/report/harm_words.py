@@ -27,6 +27,9 @@ from outcomes.results.wording import capitalised, counted, estimate_text, in_sen
 if TYPE_CHECKING:
     import pandas as pd
 
+CAVEAT: Final = (
+    "Rates are as recorded, not adjusted for who had which care, and say nothing about cause."
+)
 WHY_HIDDEN: Final = "A hidden number is small, or would give a small one away."
 
 
@@ -123,7 +126,7 @@ def harm_words(study: Study, table: pd.DataFrame) -> HarmWords:
     return HarmWords(
         finding=_finding(study, apart, n_compared),
         lines=tuple(lines),
-        caveat=_caveat(study, n_compared),
+        caveat=CAVEAT,
     )
 
 
@@ -160,7 +163,21 @@ def _finding(study: Study, apart: Sequence[Event], n_compared: int) -> str:
         if rates
     ]
     name = in_sentence(first.name)
-    return f"The rate that differs most from {other} is that of {name}: {listed(which)}."
+    found = f"The rate that differs most from {other} is that of {name}: {listed(which)}."
+    return found + _by_chance(study, apart, n_compared)
+
+
+def _by_chance(study: Study, apart: Sequence[Event], n_compared: int) -> str:
+    """Say how many of the pairs stand apart, and how many would if no two rates differed."""
+    expected = round(n_compared * (1 - float(study.raw.get("conf_level", 0.95))))
+    if not expected:
+        return ""
+    n_apart = sum(len(group) for event in apart for group in event.apart)
+    stand = "stands" if n_apart == 1 else "stand"
+    return (
+        f" Of {counted(n_compared)} pairs looked at, {counted(n_apart)} {stand} apart; about"
+        f" {counted(expected)} would by chance alone."
+    )
 
 
 def _difference(study: Study, event: Event) -> str:
@@ -188,20 +205,6 @@ def _hidden(study: Study, event: Event) -> str:
     if len(event.hidden) == len(study.exposures):
         return f"{name}, with every type"
     return f"{name}, with {listed([study.phrase(e) for e in event.hidden])}"
-
-
-def _caveat(study: Study, n_compared: int) -> str:
-    said = (
-        "Rates are as recorded, not adjusted for who had which care, and say nothing about cause."
-    )
-    if not n_compared:
-        return said
-    chance = max(1, round(n_compared * (1 - float(study.raw.get("conf_level", 0.95)))))
-    pairs = "pair was" if n_compared == 1 else "pairs were"
-    return (
-        f"{said} {capitalised(counted(n_compared))} {pairs} looked at; about {counted(chance)} "
-        "would stand apart by chance alone."
-    )
 
 
 __all__ = ["HarmWords", "harm_words", "side"]

@@ -122,7 +122,7 @@ def with_codes(text: str) -> Markup:
 
 def facts_words(study: Study) -> str:
     """Say of how many facts the source was read, and how many a clinician has reviewed."""
-    facts = study.raw.get("facts") or []
+    facts = [f for f in study.raw.get("facts") or [] if f.get("confidence") != "declared"]
     if not facts:
         return ""
     n, read = len(facts), sum(fact.get("confidence") == "verified" for fact in facts)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from outcomes.report.comparisons import Comparisons, Contrast
 from outcomes.report.means import Means
 from outcomes.report.study import Outcome, Study, Visit
-from outcomes.report.tally import noun, stood_apart, unsure, went
+from outcomes.report.tally import CONSISTENT, noun, stood_apart, unsure, went
 from outcomes.results.wording import (
     Code,
     capitalised,
@@ -199,6 +199,8 @@ class Narrative:
         for other in self._others(contrast):
             same = _kind(other) == _kind(contrast)
             words = "the same finding" if same else in_sentence(other.finding)
+            if other.verdict.code in ("better", "worse") and _tentative(other):
+                words += "" if same and _tentative(contrast) else ", tentatively"
             found.setdefault(words, []).append(self.study.visits[other.visit].phrase)
         said = "; ".join(f"{listed(visits)}: {words}" for words, visits in found.items())
         return capitalised(said)
@@ -367,6 +369,10 @@ class Narrative:
 def _kind(contrast: Contrast) -> tuple[Code, bool]:
     """What a comparison found, as far as its heading says it."""
     return contrast.verdict.code, contrast.verdict.slight
+
+
+def _tentative(contrast: Contrast) -> bool:
+    return contrast.verdict.bars < CONSISTENT
 
 
 def _said(contrast: Contrast) -> str:

@@ -357,6 +357,8 @@ def _facts(spec: StudySpec) -> list[dict[str, str]]:
     """Facts of the catalog that this report rests on, with what is known of their review."""
     facts = []
     for outcome in spec.outcomes:
+        if outcome.margin is not None:
+            facts.append(_margin_fact(outcome))
         if outcome.measure == "daily_mme":
             facts.append(_factor_fact(outcome.factors))
             continue
@@ -386,6 +388,16 @@ def _facts(spec: StudySpec) -> list[dict[str, str]]:
 def _change(row: Threshold) -> str:
     size = f"{row.value:g} {row.unit.replace('percent', '%')}"
     return f"{_CHANGES[row.kind]}, {size}; {row.population}"
+
+
+def _margin_fact(outcome: OutcomeSpec) -> dict[str, str]:
+    unit = describe_outcome(outcome)["unit"]
+    return {
+        "fact": f"{outcome.name}: less than {outcome.margin:g} {unit} apart is too small to matter",
+        "source": outcome.margin_source or "the study",
+        "confidence": "declared",
+        "review": "not reviewed by a clinician",
+    }
 
 
 def _factor_fact(factors: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from outcomes.report.care import MOST, build_codelivery, build_components, build
 from outcomes.report.checks import build_checks, build_conditions, build_gate, gate_words
 from outcomes.report.context import HIDDEN_MARK, Context, build_context
 from outcomes.report.effects import build_effect
-from outcomes.report.harm_words import HarmWords
+from outcomes.report.harm_words import Event, HarmWords, Rate, _by_chance
 from outcomes.report.leads import (
     absent_outcomes,
     analysis_notes,
@@ -475,8 +475,39 @@ def test_harms_that_stand_apart_are_said_with_both_intervals() -> None:
     assert found.lines[1][1].startswith(
         "Flare, with manual therapy, manual therapy + exercise and TENS and other modalities."
     )
-    assert "Two pairs were looked at; about one would stand apart by chance alone." in found.caveat
+    assert found.caveat.startswith("Rates are as recorded, not adjusted")
     assert "nothing about cause" in found.caveat
+
+
+def test_harms_say_how_many_pairs_would_stand_apart_by_chance() -> None:
+    own = Rate(exposure="usual_care", value=1.9, low=1.1, high=3.1)
+    other = Rate(exposure="exercise", value=4.0, low=3.0, high=5.3)
+    event = Event(name="Flare", unit="", reference=own, others=(other,), hidden=())
+    study = build_context(report_example.release()).study
+    assert _by_chance(study, [event], 33) == (
+        " Of 33 pairs looked at, one stands apart; about two would by chance alone."
+    )
+    assert _by_chance(study, [event], 9) == ""
+
+
+def test_the_same_finding_that_is_less_sure_is_called_tentative() -> None:
+    release = report_example.release()
+    table = release.tables["sensitivity"]
+    late = (
+        table["visit"].eq("week_52")
+        & table["outcome"].eq("pain")
+        & table["analysis_id"].eq("complete_cases")
+    )
+    against = table.assign(
+        estimate=table["estimate"].mask(late, -table["estimate"]),
+        conf_low=table["conf_low"].mask(late, -table["conf_high"]),
+        conf_high=table["conf_high"].mask(late, -table["conf_low"]),
+    )
+    told = build_context(Release(release.study, {**release.tables, "sensitivity": against}))
+    pain = told.narrative.headline_contrasts()[0]
+    assert told.narrative.elsewhere(pain) == (
+        "Week 6 and week 26: the same finding; week 52: the same finding, tentatively"
+    )
 
 
 def test_a_lower_rate_is_said_as_less_often() -> None:
@@ -788,4 +819,4 @@ def test_the_page_says_for_whom_shares_hold_and_what_agreeing_means(context: Con
     assert "agrees where its interval lies on the same side of zero" in page
     assert "Words follow the numbers of the released tables" in page
     assert "unrounded" not in page
-    assert "Unseen values of the better type taken to be worse" in page
+    assert "Unseen values taken to be worse in the type that fared better" in page
