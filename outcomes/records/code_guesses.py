@@ -1,12 +1,13 @@
 """What the codes in an export's cells most likely mean: other words, and codes for nothing.
 
-Cells are compared with words that are known and with limits that are declared; of what is not known
-only the number of codes is told. Every change that is proposed says why beside it, because a code
-that is read wrongly is worse than one that is reported.
+Cells are compared with words that are known and with limits that are declared. What is not known is
+told only where it stands in the rows of so many cases that it is nobody's. Every change that is
+proposed says why beside it, because a code that is read wrongly is worse than one that is reported.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
@@ -17,21 +18,30 @@ from outcomes.records.codes import ALIASES, known_codes, not_known
 from outcomes.records.columns import FALSE_WORDS, MISSING_WORDS, TRUE_WORDS
 from outcomes.records.guesses import Guess, TableGuess, guess_codes
 from outcomes.records.names import normalised
+from outcomes.records.patterns import is_value_like
 from outcomes.records.rules import known_instrument, span
+from outcomes.records.session_numbers import case_of
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import ident
 from outcomes.records.synonyms import instrument_name, synonyms
-from outcomes.records.wide_guesses import WideGuess
+from outcomes.records.wide_guesses import WideGuess, by_word
 
 MISSING_CODES: Final = (9, 99, 999, -9, -99, -999)
 MOST_CODES: Final = 40
+FEWEST: Final = 11
+"""Cases in which a code must stand before it is named, and cells that are many."""
+NEAR: Final = 5
+WORD: Final = re.compile(r"[^\W\d_][\w /&-]{0,29}")
+"""What a code looks like that may be named: a word or a few, with no mark of a sentence."""
 
 
 def look_at_codes(connection: Any, source: Loaded, guess: TableGuess) -> None:
     """Add to the guesses of a table what the cells of its source show about codes."""
     looked = _Codes(connection, source)
     guess.columns = [looked.column(guess, one) for one in guess.columns]
-    guess.wide = [looked.wide(one) for one in guess.wide]
+    wide = [part for one in guess.wide for part in looked.wide(one)]
+    elsewhere = {code for one in wide for code in one.says.get("missing", ())}
+    guess.wide = [looked.asked(one, elsewhere) for one in wide]
 
 
 class _Codes:
@@ -49,26 +59,61 @@ class _Codes:
         if column.kind == "boolean":
             return _yes_or_no(guess, self._codes(name))
         if column.kind == "category":
-            return _recoded(guess, column, self._codes(name))
+            return self._recoded(guess, column, name)
         if (table.table.name, column.name) == ("assessments", "score"):
             return self._score(table, guess, name)
         if column.kind in ("integer", "number"):
             return self._number(guess, name, column.low, column.high)
         return guess
 
-    def wide(self, guess: WideGuess) -> WideGuess:
-        """Add codes such as 99 that are there and lie outside the range wherever they are."""
+    def wide(self, guess: WideGuess) -> list[WideGuess]:
+        """Add codes such as 99 that are there and lie outside the range.
+
+        Where a code is a score of one instrument and none of another, each has its own pattern.
+        """
+        found, inside = self._outside(guess)
+        if found & inside and "pattern" in guess.says:
+            return [part for one in by_word(guess) for part in self.wide(one)]
+        if not found:
+            return [guess]
+        says = {**guess.says, "missing": sorted(found)}
+        reason = f"{guess.reason}; codes outside the range read as missing"
+        return [replace(guess, says=says, reason=reason)]
+
+    def asked(self, guess: WideGuess, elsewhere: Iterable[int]) -> WideGuess:
+        """Ask about codes for nothing of other columns that pile up within the range of these."""
+        _, inside = self._outside(guess)
+        piled = [
+            code
+            for code in sorted(inside & set(elsewhere))
+            if any(self._piles_up(column, code) for column in guess.instruments)
+        ]
+        asks = tuple(
+            f"{next(iter(guess.instruments))!r} holds {code} more often than scores near it, and"
+            f" {code} means missing elsewhere: here too? Then write missing = [{code}]"
+            for code in piled
+        )
+        return replace(guess, gaps=(*guess.gaps, *asks))
+
+    def _outside(self, guess: WideGuess) -> tuple[set[int], set[int]]:
+        """Codes for nothing that lie outside the range of their instrument, and those within."""
         found: set[int] = set()
         inside: set[int] = set()
         for column, name in guess.instruments.items():
             known = known_instrument(name)
             for code in self._missing_codes(column) if known else []:
                 (found if known and _is_outside(known, code) else inside).add(code)
-        if not found - inside:
-            return guess
-        says = {**guess.says, "missing": sorted(found - inside)}
-        reason = f"{guess.reason}; codes outside the range read as missing"
-        return replace(guess, says=says, reason=reason)
+        return found, inside
+
+    def _piles_up(self, column: str, code: int) -> bool:
+        """Whether many cells hold a code, more than hold all numbers near it."""
+        number = self._as_number(column)
+        n, near = self._connection.execute(
+            f"SELECT count(*) FILTER ({number} = {code}), "
+            f"count(*) FILTER ({number} <> {code} AND abs({number} - {code}) <= {NEAR}) "
+            f"FROM {self._source.relation}"
+        ).fetchone()
+        return bool(n >= FEWEST and n > near)
 
     def _score(self, table: TableGuess, guess: Guess, name: str) -> Guess:
         """Codes outside the range of every instrument in whose rows they stand."""
@@ -85,6 +130,22 @@ class _Codes:
             )
         ]
         return _emptied(guess, found, "outside the instrument's range")
+
+    def _recoded(self, guess: Guess, column: Column, name: str) -> Guess:
+        """Recode other words that are known, and ask for those that nobody knows."""
+        found = self._codes(name)
+        recode = guess_codes(column.name, found)
+        if recode:
+            says = {**guess.says, "recode": recode, "other": "keep"}
+            guess = replace(guess, says=says, reason=f"{guess.reason}; known other words")
+        rest = [_as_declared(column, code) for code in found if code not in recode]
+        unknown, _ = not_known(column, [code for code in rest if code not in MISSING_WORDS])
+        if not unknown:
+            return guess
+        common = ", ".join(map(repr, self._common(name, unknown)))
+        named = f" ({common}{', ...' * (common.count(', ') + 1 < len(unknown))})" if common else ""
+        ask = f"{_codes_of(len(unknown), guess)} not known{named}: recode them."
+        return replace(guess, gaps=(*guess.gaps, f"{ask} {known_codes(column)}"))
 
     def _number(self, guess: Guess, name: str, low: float | None, high: float | None) -> Guess:
         if low is None and high is None:
@@ -112,7 +173,21 @@ class _Codes:
         return [int(code) for (code,) in rows]
 
     def _as_number(self, column: str) -> str:
-        return f"TRY_CAST(CAST({ident(column)} AS VARCHAR) AS DOUBLE)"
+        text = f"CAST({ident(column)} AS VARCHAR)"
+        text = f"replace({text}, ',', '.')" if self._source.decimal == "," else text
+        return f"TRY_CAST({text} AS DOUBLE)"
+
+    def _common(self, column: str, codes: Iterable[str]) -> list[str]:
+        """Those of some codes that stand in the rows of so many cases that they are nobody's."""
+        case = case_of(self._source)
+        text = f"trim(CAST({ident(column)} AS VARCHAR))"
+        rows = self._connection.execute(
+            f"SELECT {text} AS code FROM {self._source.relation} GROUP BY code "
+            f"HAVING count({f'DISTINCT {ident(case)}' if case else '*'}) >= {FEWEST} ORDER BY code"
+        ).fetchall()
+        wanted = {code.lower() for code in codes}
+        common = [code for (code,) in rows if code is not None and code.lower() in wanted]
+        return [code for code in common if WORD.fullmatch(code) and not is_value_like(code)]
 
 
 def _yes_or_no(guess: Guess, found: list[str]) -> Guess:
@@ -136,20 +211,6 @@ def _yes_or_no(guess: Guess, found: list[str]) -> Guess:
             'recode = { "your code" = true }',
         )
     return replace(guess, says=says, reason="; ".join(why), gaps=gaps)
-
-
-def _recoded(guess: Guess, column: Column, found: list[str]) -> Guess:
-    """Recode other words that are known, and ask for those that nobody knows."""
-    recode = guess_codes(column.name, found)
-    if recode:
-        says = {**guess.says, "recode": recode, "other": "keep"}
-        guess = replace(guess, says=says, reason=f"{guess.reason}; known other words")
-    rest = [_as_declared(column, code) for code in found if code not in recode]
-    unknown, _ = not_known(column, [code for code in rest if code not in MISSING_WORDS])
-    if not unknown:
-        return guess
-    ask = f"{_codes_of(len(unknown), guess)} not known: recode them. {known_codes(column)}"
-    return replace(guess, gaps=(*guess.gaps, ask))
 
 
 def _as_declared(column: Column, code: str) -> str:

@@ -23,6 +23,13 @@ RECORD_NUMBER: Final = re.compile(
 )
 """Names of ids that a clinic uses itself, so that they are surely no pseudonyms."""
 
+DATED: Final = re.compile(r"(^|_)(date|datetime)($|_)|datum$")
+OTHER: Final = re.compile(
+    r"(^|_)(birth|born|geb|dob|dod|death|died|tod|surgery|injury|accident|onset|due|print|export"
+    r"|creat|updat|modif|entered|insur|end|last|discharge|entlass)"
+)
+"""Dates that are the day of no visit, treatment or questionnaire."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guess:
@@ -92,7 +99,25 @@ def guess_date(column: str, names: Sequence[str]) -> str:
     """Return the source's date from which a declared column follows; empty for none."""
     by_name = {normalised(name): name for name in names}
     found = (other for other in synonyms()["dates"].get(column, ()) if other in by_name)
-    return next((by_name[other] for other in found), "")
+    return next((by_name[other] for other in found), only_date(names) if column == "day" else "")
+
+
+def only_date(names: Sequence[str]) -> str:
+    """The one column that is named like a date and is no known other one; empty for none."""
+    others = {
+        other
+        for column, words in synonyms()["dates"].items()
+        if column not in ("day", "start")
+        for other in words
+    }
+    found = [
+        name
+        for name in names
+        if DATED.search(plain := normalised(name))
+        and plain not in others
+        and not OTHER.search(plain)
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 def guess_weeks(column: str, names: Sequence[str]) -> str:

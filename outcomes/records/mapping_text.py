@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from outcomes.records.guesses import TableGuess
+from outcomes.records.schema import IDENTIFIERS
+
+BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+"""Keys that TOML takes without quotation marks."""
 
 
 def quoted(value: Any) -> str:
     """Write one TOML value."""
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{json.dumps(str(k))} = {quoted(v)}" for k, v in value.items())
+        inside = ", ".join(f"{_key(str(k))} = {quoted(v)}" for k, v in value.items())
         return f"{{ {inside} }}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(quoted(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
-def table_lines(source: str, guess: TableGuess) -> list[str]:
-    """Write what one table is made of; gaps stand apart."""
+def _key(name: str) -> str:
+    return name if BARE.fullmatch(name) else quoted(name)
+
+
+def gap(text: str) -> str:
+    """Mark what a person has to fill or to answer."""
+    return f"# GAP: {text}"
+
+
+def table_lines(source: str, guess: TableGuess, dropped: str = "") -> list[str]:
+    """Write what one table is made of; gaps stand apart.
+
+    ``dropped`` is a column of the source that may be the id that is missing.
+    """
     lines = [
         "",
         f"[[tables]]                               # {guess.reason}",
@@ -32,17 +49,19 @@ def table_lines(source: str, guess: TableGuess) -> list[str]:
     if guess.filter:
         lines.append(f"filter = {quoted(guess.filter)}    # the other rows say nothing")
     lines += [
-        f"# GAP: {guess.table.name}.{column} is required and no column looks like it"
+        gap(f"{guess.table.name}.{column} is required and no column looks like it")
         for column in guess.gaps
     ]
+    if dropped and any(column in IDENTIFIERS for column in guess.gaps):
+        lines.append(f"#      {dropped!r} was dropped: is it a pseudonym, and this id?")
     if guess.columns:
         lines += ["", "[tables.columns]"]
     for one in guess.columns:
-        lines += [f"# GAP: {gap}" for gap in one.gaps]
+        lines += [gap(question) for question in one.gaps]
         lines.append(f"{one.column} = {_said(one.says)}    # {one.reason}")
     for wide in guess.wide:
         lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
-        lines += [f"# GAP: {gap}" for gap in wide.gaps]
+        lines += [gap(question) for question in wide.gaps]
         lines += [f"{key} = {quoted(value)}" for key, value in wide.says.items()]
     return lines
 

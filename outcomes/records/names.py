@@ -1,7 +1,8 @@
 """Column and file names as people write them, brought to one form.
 
 ``PatientID``, ``Patient ID`` and ``patient-id`` are all ``patient_id``: camel case is split, every
-run of other characters becomes one underscore, and the ends are cut.
+run of other characters becomes one underscore, and the ends are cut. Accents fall away, and a sharp
+s is two.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 def normalised(name: str) -> str:
     """Bring a name to lower-case words joined by underscores."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    spelled = name.replace("ß", "ss").replace("ẞ", "SS")
+    plain = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
     return _OTHER.sub("_", _CAMEL.sub("_", plain).lower()).strip("_")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,21 @@ from outcomes.records.component_guesses import guess_components, repeats
 from outcomes.records.date_guesses import guess_forms
 from outcomes.records.feeds import canonical_feeds, missing_columns, missing_tables
 from outcomes.records.guesses import (
-    RECORD_NUMBER,
     Guess,
     TableGuess,
     best_table,
     guess_columns,
     guess_date,
     guess_table,
+    only_date,
 )
-from outcomes.records.identifier_values import check_values
-from outcomes.records.mapping_text import date_lines, quoted, table_lines
+from outcomes.records.mapping_text import date_lines, gap, quoted, table_lines
 from outcomes.records.names import normalised
 from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
-from outcomes.records.schema import IDENTIFIERS, TABLES
-from outcomes.records.session_numbers import case_of, count_anew, find_first_day, only_counts
+from outcomes.records.proposed_sources import dropped_number, own_numbers, source_lines
+from outcomes.records.schema import TABLES
+from outcomes.records.session_numbers import case_of, count_anew, find_first_day
 from outcomes.records.sources import Loaded, Loader, ReadOptions, find_origins
 from outcomes.records.wide_guesses import WideGuess, guess_instruments, guess_wide
 
@@ -108,7 +108,6 @@ class _Draft:
         self._loaded = [source for source in loaded if source.columns]
         self._start = self._find_start()
         self._anew = count_anew(connection, self._loaded)
-        self._gaps = 0
         self._parts = [(source, self._tables(source)) for source in self._loaded]
 
     @property
@@ -132,8 +131,13 @@ class _Draft:
             "schema = 1",
         ]
         lines += self._missing_tables(fed)
+        own = own_numbers(self._connection, parts)
         for source, tables in parts:
-            lines += self._source_lines(source, tables)
+            here = self._start[1] if self._start and self._start[0] is source else ""
+            others = [one for one in self._loaded if one is not source]
+            lines += source_lines(
+                self._connection, source, tables, start=here, others=others, own=own
+            )
         if self._start is not None:
             start, day = self._start
             patient = guess_column_of("patient_id", start)
@@ -143,11 +147,12 @@ class _Draft:
             lines += self._form_lines(parts)
         for source, tables in parts:
             for table in tables:
-                lines += table_lines(source.origin.name, table)
-                self._gaps += table.n_gaps
+                dropped = dropped_number(source, tables)
+                lines += table_lines(source.origin.name, table, dropped)
         if not fed:
             lines.insert(3, "tables = []")
-        return Proposal(text="\n".join(lines) + "\n", n_gaps=self._gaps, n_files=len(parts))
+        text = "\n".join(lines) + "\n"
+        return Proposal(text=text, n_gaps=text.count("# GAP: "), n_files=len(parts))
 
     # -- what is what ---------------------------------------------------------------------------
 
@@ -155,6 +160,11 @@ class _Draft:
         for source in sorted(self._loaded, key=lambda one: _rank(one.origin.stem)):
             start = guess_date("start", list(source.columns))
             if start and case_of(source):
+                return source, start
+        for source in self._loaded:
+            # The one date of the cases' own file is their start, whatever it is called.
+            start = only_date(list(source.columns))
+            if start and case_of(source) and _rank(source.origin.stem) < 2:
                 return source, start
         return find_first_day(self._loaded)
 
@@ -176,7 +186,18 @@ class _Draft:
             reason = "no other file holds episodes: one a person is assumed"
             found.insert(0, self._table(source, "episodes", reason, rest, []))
             found[0].distinct = table.name == "assessments"
+            self._made_of_cases(source, found[1], found[0])
         return found
+
+    def _made_of_cases(self, source: Loaded, people: TableGuess, cases: TableGuess) -> None:
+        """Tell one row a case from one row a person, where a file of people holds both ids."""
+        ids = {
+            one.column: one for one in cases.columns if one.column in ("episode_id", "patient_id")
+        }
+        if len(ids) == 2 and ids["episode_id"].says != ids["patient_id"].says:
+            cases.reason = "no other file holds episodes, and this one has their id"
+            if people.table.name == "patients":
+                people.distinct = repeats(self._connection, source, ids["patient_id"])
 
     def _fitting(self, source: Loaded, rest: list[str], wide: list[WideGuess]) -> TableGuess:
         """The table that a file's name speaks of, unless its columns are those of another."""
@@ -277,13 +298,9 @@ class _Draft:
 
     # -- how it is written ----------------------------------------------------------------------
 
-    def _gap(self, text: str) -> str:
-        self._gaps += 1
-        return f"# GAP: {text}"
-
     def _missing_tables(self, fed: set[str]) -> list[str]:
         return [
-            self._gap(
+            gap(
                 f"no file was recognised as {problem.table} {problem.message.split('(')[-1]}"
             ).replace(")", "")
             for problem in missing_tables(fed)
@@ -298,58 +315,12 @@ class _Draft:
         found = guess_forms(self._connection, columns)
         if found.gaps:
             known = list(dict.fromkeys([*found.forms, "%d/%m/%Y"]))
-            lines = [self._gap(gap) for gap in found.gaps]
+            lines = [gap(question) for question in found.gaps]
             return [*lines, f"#      in a line such as format = {quoted(known)}"]
         if not found.forms:
             return []
         notes = [f"# Look here: {note}." for note in found.notes]
         return [*notes, f"format = {quoted(found.forms)}    # as the dates are written"]
-
-    def _source_lines(self, source: Loaded, tables: Sequence[TableGuess]) -> list[str]:
-        keys = _key_columns(tables)
-        used = _used_columns(tables)
-        if self._start is not None and self._start[0] is source:
-            used.add(self._start[1])
-        own = [
-            column
-            for column in keys
-            if RECORD_NUMBER.search(normalised(column))
-            and not only_counts(self._connection, source, column)
-        ]
-        pseudonyms = [column for column in keys if column not in own]
-        drop = [
-            column
-            for column in source.columns
-            if column not in used and self._points(source, column)
-        ]
-        rest = not_taken_lines(source, used | {*keys, *drop})
-        if not (keys or drop):
-            return rest
-        lines = ["", f"[sources.{quoted(source.origin.name)}]"]
-        if pseudonyms:
-            lines += [
-                "# These become ids. Take a column out if its numbers mean something elsewhere:",
-                f"pseudonymous = {quoted(pseudonyms)}",
-            ]
-        lines += [
-            self._gap(
-                f"{column!r} is named like the clinic's own number: replace its numbers, then"
-            )
-            + f"\n#      add it to pseudonymous = {quoted([*pseudonyms, column])}"
-            for column in own
-        ]
-        if drop:
-            lines += [
-                "# Named or shaped like something that points at a person:",
-                f"drop = {quoted(drop)}",
-            ]
-        return lines + rest
-
-    def _points(self, source: Loaded, column: str) -> bool:
-        """Whether a column is named or shaped like an identifier."""
-        if named_kind(column):
-            return True
-        return bool(check_values(self._connection, source, {column: column}, frozenset()))
 
 
 def guess_column_of(column: str, source: Loaded) -> str:
@@ -364,29 +335,3 @@ def _rank(stem: str) -> int:
     table, _ = guess_table(stem)
     order = ("episodes", "patients", "assessments")
     return order.index(table.name) if table and table.name in order else len(order)
-
-
-def _key_columns(tables: Iterable[TableGuess]) -> list[str]:
-    columns = [
-        column
-        for table in tables
-        for guess in table.columns
-        if guess.column in IDENTIFIERS
-        for column in _from(guess)
-    ]
-    return list(dict.fromkeys(columns))
-
-
-def _from(guess: Guess) -> list[str]:
-    """The columns that a guess is made from as they are."""
-    said = guess.says.get("from", [])
-    return [said] if isinstance(said, str) else list(said)
-
-
-def _used_columns(tables: Iterable[TableGuess]) -> set[str]:
-    used: set[str] = set()
-    for table in tables:
-        used |= {column for one in table.columns for column in _from(one)}
-        used |= {str(one.says["date"]) for one in table.columns if "date" in one.says}
-        used |= {column for one in table.wide for column in one.columns}
-    return used

@@ -122,6 +122,29 @@ def guess_instruments(names: Iterable[str]) -> list[WideGuess]:
     ]
 
 
+def by_word(guess: WideGuess) -> list[WideGuess]:
+    """Give each word of a pattern for several instruments a pattern of its own."""
+    pattern = guess.says["pattern"]
+    words: dict[str, dict[str, str]] = {}
+    for column, instrument_id in guess.instruments.items():
+        stem = next(one.stem for one in _readings(column) if one.pattern == pattern)
+        words.setdefault(stem.lower(), {})[column] = instrument_id
+    days = {"days": guess.says["days"]} if "days" in guess.says else {}
+    return [
+        WideGuess(
+            says={
+                "pattern": pattern.replace("{instrument}", word),
+                **days,
+                "set": {"instrument": next(iter(columns.values()))},
+            },
+            reason=f"an instrument and its time in one name: {', '.join(map(repr, columns))}",
+            instruments=columns,
+            gaps=tuple(gap for gap in guess.gaps if gap.startswith(repr(normalised(word)))),
+        )
+        for word, columns in words.items()
+    ]
+
+
 def looks_like(name: str) -> str:
     """Say what a column that was not taken looks like; empty where there is nothing to say."""
     for timed in _readings(name):

@@ -44,8 +44,8 @@ def test_words_for_yes_and_no_are_recoded_and_said(tmp_path: Path) -> None:
     (tmp_path / "scores.csv").write_text(SCORES)
     proposal = propose_mapping(tmp_path)
     said = line(proposal, "leg_pain")
-    assert '"recode" = { "Ja" = true, "nein" = false }' in said
-    assert '"missing" = ["9", "unbekannt"]' in said
+    assert "recode = { Ja = true, nein = false }" in said
+    assert 'missing = ["9", "unbekannt"]' in said
     assert said.endswith("# same name; words for yes and no; words for nothing known")
     assert proposal.n_gaps == 0
     assert not [one for one in read(tmp_path, proposal.text) if one.severity in ("fatal", "error")]
@@ -68,7 +68,7 @@ def test_yes_and_no_as_they_are_understood_need_no_recoding(tmp_path: Path) -> N
 def test_a_code_outside_the_range_of_its_instrument_is_read_as_missing(tmp_path: Path) -> None:
     proposal = proposed(tmp_path, scores="1,7,nprs,99\n1,14,NRS,999\n")
     said = line(proposal, "score")
-    assert '"missing" = [99, 999]' in said
+    assert "missing = [99, 999]" in said
     assert said.endswith("99 and 999 lie outside the instrument's range, so read as missing")
     assert "score_range" not in {one.rule for one in read(tmp_path, proposal.text)}
 
@@ -78,12 +78,69 @@ def test_a_code_that_may_be_a_score_is_left_alone(rows: str, tmp_path: Path) -> 
     assert line(proposed(tmp_path, scores=rows), "score") == 'score = "score"    # same name'
 
 
-def test_a_code_that_one_of_several_columns_may_mean_is_left_alone(tmp_path: Path) -> None:
+def test_a_code_that_is_a_score_of_another_column_has_a_pattern_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "cases.csv").write_text(
-        "case_id,participant,nprs_wk6,odi_wk6\n1,1,99,99\n2,2,999,40\n"
+        "case_id,participant,NPRS_wk6,nprs_wk12,ODI_wk6,odi_wk12\n1,1,99,4,99,12\n2,2,999,5,40,8\n"
     )
     text = propose_mapping(tmp_path).text
-    assert "missing = [999]" in text
+    nprs, odi = text.split("[[tables.wide]]")[1:]
+    assert 'pattern = "nprs_wk{week}"' in nprs
+    assert "missing = [99, 999]" in nprs
+    assert 'pattern = "odi_wk{week}"' in odi
+    assert "missing" not in odi
+    (tmp_path / "mapping.toml").write_text(text)
+    found = read_records(tmp_path, tmp_path / "mapping.toml").frame(
+        "SELECT instrument, day, score FROM assessments ORDER BY ALL"
+    )
+    assert found.to_numpy().tolist() == [
+        ["nprs", 84, 4.0], ["nprs", 84, 5.0], ["odi", 42, 40.0], ["odi", 42, 99.0],
+        ["odi", 84, 8.0], ["odi", 84, 12.0],
+    ]  # fmt: skip
+
+
+def piled(folder: Path, n: int) -> str:
+    """The proposal where so many of forty scores of the ODI are 99, as missing is elsewhere."""
+    rows = [
+        f"{k},2024-01-{1 + k % 28:02d},{99 if k < 2 else 4},{99 if k < n else 50 + k}"
+        for k in range(40)
+    ]
+    (folder / "cases.csv").write_text(
+        "case_id,participant\n" + "".join(f"{k},{k}\n" for k in range(40))
+    )
+    header = "case_id,date,nprs,odi\n"
+    (folder / "scores.csv").write_text(header + "\n".join(rows) + "\n")
+    return propose_mapping(folder).text
+
+
+def test_a_code_that_piles_up_within_the_range_is_asked_about(tmp_path: Path) -> None:
+    text = piled(tmp_path, 12)
+    assert "GAP: 'odi' holds 99 more often than scores near it" in text
+    assert text.count("missing = [99]") == 2
+
+
+def test_a_code_that_few_cells_hold_is_a_score(tmp_path: Path) -> None:
+    assert "more often" not in piled(tmp_path, 10)
+
+
+def test_codes_for_missing_are_found_beside_decimal_commas(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text("case_id;participant;nprs_wk6\n1;1;99,0\n2;2;4,0\n")
+    assert "missing = [99]" in propose_mapping(tmp_path).text
+
+
+def common(folder: Path, n_cases: int, code: str) -> str:
+    """The question about a region that stands in twelve rows of so many cases."""
+    rows = "".join(f"{k % n_cases},{k},{code}\n" for k in range(12))
+    (folder / "cases.csv").write_text("case_id,participant,area\n" + rows)
+    return next(one for one in propose_mapping(folder).text.splitlines() if "not known" in one)
+
+
+def test_an_unknown_code_of_many_cases_is_named(tmp_path: Path) -> None:
+    assert "holds 1 code that is not known ('Gesäß'): recode" in common(tmp_path, 12, "Gesäß")
+
+
+@pytest.mark.parametrize(("n_cases", "code"), [(10, "Wrist"), (12, "212-555-0142")])
+def test_other_unknown_codes_are_counted(n_cases: int, code: str, tmp_path: Path) -> None:
+    assert code not in common(tmp_path, n_cases, code)
 
 
 def test_a_code_outside_the_limits_of_a_column_is_read_as_missing(tmp_path: Path) -> None:
@@ -91,7 +148,7 @@ def test_a_code_outside_the_limits_of_a_column_is_read_as_missing(tmp_path: Path
     (tmp_path / "scores.csv").write_text(SCORES)
     proposal = propose_mapping(tmp_path)
     assert line(proposal, "age").endswith("-9 lies outside 0 to 120, so read as missing")
-    assert '"missing" = [999]' in line(proposal, "bmi")
+    assert "missing = [999]" in line(proposal, "bmi")
 
 
 def test_codes_that_nobody_knows_are_counted_with_those_that_are_known(tmp_path: Path) -> None:

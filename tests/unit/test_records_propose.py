@@ -104,8 +104,8 @@ def test_a_folder_of_nothing_is_all_gaps(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stem", "table"),
-    [("Prescriptions", "medications"), ("2024_visits", "sessions"), ("PROMs", "assessments"),
-     ("Home Log", "home_log"), ("spam", None)],
+    [("Maßnahmen", "components"), ("Prescriptions", "medications"), ("2024_visits", "sessions"),
+     ("PROMs", "assessments"), ("Home Log", "home_log"), ("spam", None)],
 )  # fmt: skip
 def test_files_by_their_names(stem: str, table: str | None) -> None:
     found, reason = guess_table(stem)
@@ -243,3 +243,95 @@ def test_a_case_s_number_may_be_the_clinic_s_own(name: str, tmp_path: Path) -> N
     (tmp_path / "cases.csv").write_text(f"{name},participant,odi_wk6\n70211,1,30\n")
     text = propose_mapping(tmp_path).text
     assert f"GAP: '{name}' is named like the clinic's own number" in text
+
+
+def clinic(folder: Path, cases: str = "", visits: str = "", scores: str = "") -> str:
+    """Propose a mapping for the export of a clinic with headers of its own."""
+    day = "02.03.2024"
+    files = {
+        "Cases": cases
+        or "CaseNo;PatNo;PatientName;DateOfBirth;Gender;FirstVisit\n"
+        f"2071;31;Ann Lee;01.02.1970;F;{day}\n2072;31;Ann Lee;01.02.1970;F;16.04.2024\n",
+        "Appointments": visits
+        or f"ApptNo;CaseNo;TreatmentDate;Treatment;Duration\n901;2071;{day};Massage;20\n"
+        "905;2071;09.03.2024;Exercise;30\n",
+        "Questionnaires": scores
+        or f"Case;Date;NPRS;ODI\n2071;{day};7,0;42,5\n2072;16.04.2024;5,0;30,0\n",
+    }
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text)
+    return propose_mapping(folder).text
+
+
+def test_the_dates_that_make_days_are_taken_and_the_ids_asked_about(tmp_path: Path) -> None:
+    text = clinic(tmp_path)
+    assert 'drop = ["PatientName"]' in text
+    assert text.count("drop = ") == 1
+    assert "Not taken" not in text
+    assert "is required and no column looks like it" not in text
+    assert "pseudonymous = [" not in [line[:16] for line in text.splitlines()]
+    assert "# GAP: 'CaseNo' and 'PatNo' are named like the clinic's own number" in text
+    assert "# GAP: 'Case' (as 'CaseNo') is named like the clinic's own number" in text
+    (tmp_path / "mapping.toml").write_text(text.replace("#      Then write pseudo", "pseudo"))
+    records = read_records(tmp_path, tmp_path / "mapping.toml")
+    assert dict(records.n_rows) == {
+        "patients": 1, "episodes": 2, "sessions": 2, "components": 2, "assessments": 4,
+    }  # fmt: skip
+    assert records.frame("SELECT day FROM sessions ORDER BY day")["day"].tolist() == [0, 7]
+    assert records.frame("SELECT minutes FROM components ORDER BY 1")["minutes"].tolist() == [
+        20,
+        30,
+    ]
+    assert records.frame("SELECT sex FROM patients")["sex"].tolist() == ["female"]
+
+
+def test_every_dropped_column_has_its_reason(tmp_path: Path) -> None:
+    cases = "case_id,participant,PatientName,Fon,dob\n1,1,x,212-555-0142,x\n2,2,y,212-555-0143,y\n"
+    text = clinic(tmp_path, cases=cases)
+    assert "#   PatientName: named like a person's name\n" in text
+    assert "#   Fon: holds what looks like telephone numbers\n" in text
+
+
+def test_a_name_is_never_offered_as_an_id(tmp_path: Path) -> None:
+    text = clinic(tmp_path, cases="CaseNo;PatientName;UnitNo;FirstVisit\n2071;Ann;4;02.03.2024\n")
+    assert "GAP: episodes.patient_id is required" in text
+    assert "'UnitNo' was dropped: is it a pseudonym, and this id?" in text
+    assert "UnitNo: named like a record number" in text
+    assert "'PatientName'" not in text
+
+
+@pytest.mark.parametrize("named", ["DateSeen", "SeanceDatum"])
+def test_the_one_date_of_a_file_is_its_day(named: str, tmp_path: Path) -> None:
+    scores = f"Case;{named};ODI\n2071;02.03.2024;42,5\n"
+    assert f'day = {{ date = "{named}" }}' in clinic(tmp_path, scores=scores)
+
+
+def test_the_one_date_of_cases_is_their_start_and_others_are_not(tmp_path: Path) -> None:
+    cases = "CaseNo;PatNo;BirthDate;SurgeryDate;EntryDate\n2071;31;x;x;02.03.2024\n"
+    text = clinic(tmp_path, cases=cases)
+    assert 'start = "EntryDate"' in text
+    assert 'drop = ["SurgeryDate"]' in text
+
+
+def test_a_column_that_ties_files_together_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "Patients.csv").write_text("Vorgang,Patient,Area\n4,1,neck\n5,1,neck\n6,2,neck\n")
+    (tmp_path / "Questionnaires.csv").write_text("Vorgang,week,ODI\n4,0,30\n4,6,20\n5,0,25\n")
+    text = propose_mapping(tmp_path).text
+    assert "# GAP: 'Vorgang' is different in every row here and repeats in Questionnaires" in text
+    assert text.count("different in every row") == 1
+
+
+def test_cases_in_a_file_of_people_are_one_row_each(tmp_path: Path) -> None:
+    (tmp_path / "Patients.csv").write_text("Case,Patient,Sex\n4,1,F\n5,1,F\n6,2,M\n")
+    (tmp_path / "Questionnaires.csv").write_text("Case,week,ODI\n4,0,30\n4,6,20\n5,0,25\n")
+    records, text = proposed(tmp_path)
+    assert "one a person is assumed" not in text
+    assert dict(records.n_rows) == {"patients": 2, "episodes": 3, "assessments": 3}
+
+
+def test_words_are_written_as_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "cases.csv").write_text(
+        "case_id,participant,Körperregion,odi_wk6\n1,1,Rücken,30\n2,2,Hals,30\n", encoding="utf-8"
+    )
+    text = propose_mapping(tmp_path).text
+    assert 'recode = { Hals = "neck", "Rücken" = "low_back" }' in text
