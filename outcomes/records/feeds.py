@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from outcomes.core.contract import Table
 from outcomes.core.problems import Problem
 from outcomes.records.names import normalised
+from outcomes.records.patterns import named_kind
 from outcomes.records.schema import TABLES
 from outcomes.records.sources import Loaded
 from outcomes.records.sql import ident
@@ -164,10 +165,18 @@ def missing_tables(present: Iterable[str]) -> list[Problem]:
 
 
 def _near(name: str, feed: Feed) -> str:
-    """Return a source column with a similar name; only where the header is surely a header."""
+    """Return a source column with a similar name; only where the header is surely a header.
+
+    What is named like a person, a telephone or a date is never offered in place of an id.
+    """
     if not feed.cells:
         return ""
-    plain = {normalised(column): column for column in feed.loaded.columns}
+    kinds = {column: named_kind(column) for column in feed.loaded.columns}
+    plain = {
+        normalised(column): column
+        for column, kind in kinds.items()
+        if kind is None or kind.group == "record_number"
+    }
     free = [key for key in plain if key not in feed.table]
     found = difflib.get_close_matches(name, free, n=1, cutoff=0.6)
     return repr(plain[found[0]]) if found else ""

@@ -297,7 +297,11 @@ def test_a_name_is_never_offered_as_an_id(tmp_path: Path) -> None:
     assert "GAP: episodes.patient_id is required" in text
     assert "'UnitNo' was dropped: is it a pseudonym, and this id?" in text
     assert "UnitNo: named like a record number" in text
-    assert "'PatientName'" not in text
+    (tmp_path / "mapping.toml").write_text(text)
+    with pytest.raises(RecordsError) as fault:
+        read_records(tmp_path, tmp_path / "mapping.toml")
+    (missing,) = [one for one in fault.value.problems if one.column == "patient_id"]
+    assert "PatientName" not in str(missing)
 
 
 @pytest.mark.parametrize("named", ["DateSeen", "SeanceDatum"])
