@@ -41,8 +41,9 @@ from outcomes.engines.frame import SUBJECT, wide_responses
 from outcomes.models.effects import OPEN, common_row, interval
 from outcomes.models.events import Event, count, rows_of
 from outcomes.models.responder import DECIMALS, FAILURE, OBSERVED, baseline_scores, study_people
+from outcomes.models.share_errors import independent_degrees
 from outcomes.models.share_rows import Counts, share_rows, too_few
-from outcomes.models.shares import Shares, independent_degrees, observation_weights
+from outcomes.models.shares import Shares, observation_weights
 
 if TYPE_CHECKING:
     from outcomes.models.change import OutcomeFit

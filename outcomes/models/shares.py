@@ -8,13 +8,8 @@ the risk under each exposure; the mean over all episodes is the standardised sha
 event from ending the fit. Events of one population are fitted together
 (:mod:`outcomes.stats.logistic`).
 Errors: a sandwich clustered by patient, through the delta method; the covariates of the analysed
-episodes are taken as they are. A residual is smaller than the error behind it by what its own row
-did to the fit, so that in small groups with many covariates a plain sandwich is far too small:
-residuals are divided by the root of one minus the leverage
-:math:`h_i = w_i \mu_i (1 - \mu_i) x_i' A^{-1} x_i` [3]_, which matters, and is done, for exposures
-with fewer than ``LEVERAGE_ROWS`` rows a column. Intervals take t with the degrees of freedom of a
-sum of squares in which row i weighs what it adds to the variance of the share or difference,
-:math:`(\sum v_i)^2 / \sum v_i^2` [4]_.
+episodes are taken as they are. What is done for small groups, and
+degrees of freedom, are in :mod:`outcomes.models.share_errors`.
 
 Unseen events come in as several draws per episode from a model fitted elsewhere. With M draws
 :math:`R_{im}` of which seen ones repeat the truth,
@@ -26,7 +21,7 @@ Unseen events come in as several draws per episode from a model fitted elsewhere
 * the variance W within draws adds, to the sandwich of :math:`\bar R`, the spread
   :math:`\bar R_i (1 - \bar R_i)` that averaging takes away;
 * Rubin's rule [2]_ joins them: :math:`W + (1 + 1/M) B`, with the degrees of freedom of Barnard and
-  Rubin [5]_, who join those of the draws to those above.
+  Rubin [3]_.
 
 With one draw and nothing unseen this is plain g-computation.
 
@@ -36,11 +31,7 @@ References
 ----------
 .. [1] Hernán MA, Robins JM. Causal Inference: What If. Chapman & Hall/CRC; 2020. Chapter 13.
 .. [2] Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley; 1987. Chapter 3.
-.. [3] Kauermann G, Carroll RJ. A note on the efficiency of sandwich covariance matrix estimation. J
-   Am Stat Assoc 2001;96:1387-1396.
-.. [4] Fay MP, Graubard BI. Small-sample adjustments for Wald-type tests using sandwich estimators.
-   Biometrics 2001;57:1198-1206.
-.. [5] Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. Biometrika
+.. [3] Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. Biometrika
    1999;86:948-955.
 """
 
@@ -56,7 +47,8 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 
 from outcomes.core.errors import EstimationError, NotEstimable
-from outcomes.stats.logistic import Clusters, LogisticFit, clustered, fit_logistic, one_step
+from outcomes.models.share_errors import errors_within, joined_degrees
+from outcomes.stats.logistic import Clusters, LogisticFit, fit_logistic, one_step
 from outcomes.stats.shared_columns import SharedRows
 
 if TYPE_CHECKING:
@@ -66,11 +58,6 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 CHUNK: Final = 4096
 """Rows at a time: few enough that a block of the design stays in the processor's cache."""
-LARGE_DF: Final = 1e6
-LEVERAGE_ROWS: Final = 100
-"""Rows of an exposure to a column of the design beyond which leverages no longer matter."""
-MOST: Final = 0.99
-"""Largest leverage that is taken out of a residual."""
 RIDGE: Final = 0.1
 TOLERANCE: Final = 1e-9
 """On the mean estimating equation: a share is then right to about as many digits."""
@@ -169,12 +156,6 @@ class Population:
         some = np.logical_or.reduceat(which[self.members.order], self.members.starts)
         return np.bincount(self.member_exposure[some], minlength=self.n_exposures)
 
-    @cached_property
-    def small_exposures(self) -> Mask:
-        """(k,): those with few rows to a column, where leverages matter."""
-        sizes = np.bincount(self.exposure, minlength=self.n_exposures)
-        return np.asarray(sizes < LEVERAGE_ROWS * self.n_columns)
-
     @property
     def n_columns(self) -> int:
         """Columns of the design."""
@@ -256,13 +237,13 @@ def _standardised(
     if (population.n_clusters(event.weights > 0)[event.asked] < 2).any():
         return NotEstimable("A group has fewer than two patients, so its share has no error.")
     risk, gradient = _risks(fit.beta, population)
-    within, df = _within(event, fit, gradient, population)
+    within, df = errors_within(event, fit, gradient, population)
     covariance = within
     if event.scores is not None:
         draws = gradient @ (one_step(fit, event.scores) - fit.beta[:, None])
         n_draws = draws.shape[1]
         between = (1 + 1 / n_draws) * np.atleast_2d(np.cov(draws))
-        df = _joined_degrees(_contrasted(within), _contrasted(between), df, n_draws)
+        df = joined_degrees(within, between, df, n_draws)
         covariance = within + between
     known = np.outer(event.asked, event.asked)
     return Shares(
@@ -316,82 +297,6 @@ def _risks(beta: Array, population: Population) -> tuple[Array, Array]:
         gradient[:, :k] += np.diag(slope.sum(axis=0))
         gradient[:, k:] += covariates.turned_times(slope).T
     return risk / n, gradient / n
-
-
-def _within(
-    event: Answers, fit: LogisticFit, gradient: Array, population: Population
-) -> tuple[Array, Array]:
-    """Sandwich of the shares with what averaging the draws took from it, and its df, (k, k)."""
-    n, k = len(event.mean), population.n_exposures
-    inverse = np.linalg.inv(fit.information).astype(np.float64)
-    functional = gradient @ inverse
-    small = population.small_exposures
-    influence, spread = np.empty((n, k)), np.empty((n, k))
-    lost = np.zeros((k, k))
-    for block in population.blocks:
-        rows = block.rows
-        mean, weights = event.mean[rows], event.weights[rows]
-        parts = block.x.times(functional.T)
-        fitted = expit(block.x.times(fit.beta))
-        residual = weights * (mean - fitted)
-        bend = weights * fitted * (1 - fitted)
-        some = np.flatnonzero(small[population.exposure[rows]] & (weights > 0))
-        residual[some] /= _shrunken(block, some, bend, inverse)
-        influence[rows] = parts * residual[:, None]
-        spread[rows] = parts * np.sqrt(weights * bend)[:, None]
-        if event.scores is not None:
-            drawn = parts * (weights * np.sqrt(mean * (1 - mean)))[:, None]
-            lost += drawn.T @ drawn
-    return clustered(influence, population.clusters, event.weights > 0) + lost, _degrees(spread)
-
-
-def _shrunken(block: Block, some: npt.NDArray[np.intp], bend: Array, inverse: Array) -> Array:
-    """(m,): by how much the residuals of some rows are smaller than the errors behind them."""
-    rows = block.x.scaled(some, np.sqrt(bend[some]))
-    leverage = np.einsum("mp,mp->m", rows @ inverse, rows)
-    return np.asarray(np.sqrt(1 - np.minimum(leverage, MOST)))
-
-
-def _degrees(spread: Array) -> Array:
-    """(k, k): degrees of freedom from what each row adds to the error of a share or difference."""
-    k = spread.shape[1]
-    df = np.full((k, k), LARGE_DF)
-    for i in range(k):
-        for j in range(i + 1):
-            square = (spread[:, i] - (spread[:, j] if j < i else 0.0)) ** 2
-            total, fourth = square.sum(), (square**2).sum()
-            if fourth > 0:
-                df[i, j] = df[j, i] = total**2 / fourth
-    return df
-
-
-def independent_degrees(variance: Array, n: npt.NDArray[np.int64]) -> Array:
-    """(k, k): degrees of freedom of means (k,) of n clusters each, and of their differences."""
-    own = np.maximum(n - 1.0, 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        out = np.asarray(
-            (variance[:, None] + variance) ** 2
-            / (variance[:, None] ** 2 / own[:, None] + variance**2 / own)
-        )
-    np.fill_diagonal(out, own)
-    return np.where(np.isfinite(out), out, LARGE_DF)
-
-
-def _contrasted(covariance: Array) -> Array:
-    """(k, k): variance of each share on the diagonal, of each difference beside it."""
-    own = np.diag(covariance)
-    out = own[:, None] + own - 2 * covariance
-    np.fill_diagonal(out, own)
-    return out
-
-
-def _joined_degrees(within: Array, between: Array, complete: Array, n_draws: int) -> Array:
-    """(k, k): Barnard and Rubin's, from those of complete data and those of the draws."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        missing = np.where(between > 0, between / (within + between), 0.0)
-        drawn = (n_draws - 1) / missing**2
-        seen = (complete + 1) / (complete + 3) * complete * (1 - missing)
-        return np.asarray(1 / (1 / drawn + 1 / seen))
 
 
 def _draw_scores(responses: Array, mean: Array, weights: Array, population: Population) -> Array:
