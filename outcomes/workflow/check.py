@@ -52,9 +52,11 @@ def check_study(
     try:
         with progress.stage("read", "Reading and checking the records"):
             held = read_records(spec.records_path, spec.mapping_path)
-        found += [*check_records(held), *_drafted_unread(place, spec)]
+        found += check_records(held)
+        drafted = _drafted_unread(place, spec)
         with progress.stage("dataset", "Looking for what the study needs"):
-            found += check_asked(held, spec)
+            # A study that was made up without its records has nothing to ask of them yet.
+            found += drafted or check_asked(held, spec)
         check_quarantine(held, spec.records.quarantine_limit)
     except RecordsError as error:
         if not error.problems:
@@ -75,7 +77,8 @@ def _drafted_unread(place: Path, spec: StudySpec) -> list[Problem]:
             table=FILE_NAME,
             rule="unread_draft",
             message="was drafted before the records could be read, and now they can",
-            remedy=f"Draft it anew from what they hold: {command}",
+            remedy=f"Draft it anew from what they hold: {command} (or take its first lines out, if"
+            " it says what you mean).",
             source=FILE_NAME,
         )
     ]
