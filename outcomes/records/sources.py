@@ -155,6 +155,8 @@ class Loader:
         }
         try:
             return readers[origin.kind](origin, options)
+        except duckdb.InterruptException:
+            raise
         except (duckdb.Error, OSError, UnicodeError, LookupError):
             # The reader's own words may quote the file, so they are not passed on.
             self._say(
@@ -297,6 +299,8 @@ class Loader:
                 f"CREATE TABLE {name} AS SELECT *, row_number() OVER () AS _row FROM "
                 f"{_csv_scan(path, names, layout.separator, layout.skip + 1)}"
             )
+        except duckdb.InterruptException:
+            raise
         except duckdb.Error:
             return False
         return True

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -260,3 +263,48 @@ def test_catalog_lists_the_types_that_a_study_compares(tmp_path: Path) -> None:
     wrong = outcomes("catalog", "types", "exercize", cwd=tmp_path)
     assert wrong.returncode == ExitCode.USAGE
     assert "Did you mean exercise?" in wrong.stderr
+
+
+LONG_QUERY = """
+import sys, duckdb, outcomes.workflow
+def never_ends(*_, **__):
+    print("started", file=sys.stderr, flush=True)
+    duckdb.sql("SELECT sum(a.range * b.range) FROM range(9999999) a, range(9999999) b").fetchall()
+outcomes.workflow.check_study = never_ends
+sys.argv = ["outcomes", "check", "."]
+from outcomes.cli import main
+main()
+"""
+
+
+def interrupted(command: list[str], marker: str, after: float) -> tuple[int, str]:
+    """Press Ctrl-C a while after a line on standard error; returns exit code and what was said."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        said = ""
+        while marker not in said:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        time.sleep(after)
+        os.killpg(process.pid, signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    return process.returncode, said + rest
+
+
+def test_ctrl_c_within_a_query_ends_without_a_traceback() -> None:
+    code, said = interrupted([sys.executable, "-c", LONG_QUERY], "started", 0.3)
+    assert code == ExitCode.INTERRUPTED
+    assert "Traceback" not in said
+    assert "Aborted" in said
+
+
+def test_ctrl_c_at_any_moment_of_a_check_ends_without_a_traceback(tmp_path: Path) -> None:
+    made = ("--episodes", "10000", "--out", "records", "--format", "csv", "--quiet")
+    assert outcomes("synthesize", *made, cwd=tmp_path).returncode == ExitCode.FINE
+    command = [sys.executable, "-m", "outcomes", "check", str(tmp_path / "records")]
+    for after in (0.0, 0.1, 0.3, 0.5, 0.7):
+        code, said = interrupted(command, "Reading and checking", after)
+        assert (code, "Traceback" in said) == (ExitCode.INTERRUPTED, False), (after, said)
