@@ -127,12 +127,19 @@ def guess_weeks(column: str, names: Sequence[str]) -> str:
     return next((by_name[other] for other in found), "")
 
 
-def guess_columns(table: Table, names: Sequence[str], *, dated: bool) -> list[Guess]:
-    """Guess every declared column of a table; a source column is used once, ids apart."""
+def guess_columns(
+    table: Table, names: Sequence[str], *, dated: bool, told: Mapping[str, str] | None = None
+) -> list[Guess]:
+    """Guess every declared column of a table; a source column is used once, ids apart.
+
+    ``told`` gives the source columns of ids that somebody has named already.
+    """
     free = list(names)
     guesses: list[Guess] = []
     for column in table.columns:
         found, reason = guess_column(column.name, free)
+        if told and column.name in told:
+            found, reason = told[column.name], "as it is mapped"
         if found:
             guesses.append(Guess(column=column.name, says={"from": found}, reason=reason))
         elif dated and (date := guess_date(column.name, free)):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from outcomes.records.guesses import TableGuess
+from outcomes.records.guesses import Guess, TableGuess
 from outcomes.records.schema import IDENTIFIERS
 
 BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -58,7 +58,7 @@ def table_lines(source: str, guess: TableGuess, dropped: str = "") -> list[str]:
         lines += ["", "[tables.columns]"]
     for one in guess.columns:
         lines += [gap(question) for question in one.gaps]
-        lines.append(f"{one.column} = {_said(one.says)}    # {one.reason}")
+        lines.append(f"{column_text(one)}    # {one.reason}")
     for wide in guess.wide:
         lines += ["", "[[tables.wide]]", f"# {wide.reason}"]
         lines += [gap(question) for question in wide.gaps]
@@ -78,5 +78,7 @@ def date_lines(source: str, episode: str, patient: str, start: str) -> list[str]
     ]
 
 
-def _said(says: Mapping[str, Any]) -> str:
-    return quoted(says["from"]) if set(says) == {"from"} else quoted(says)
+def column_text(guess: Guess) -> str:
+    """Write one column as a mapping says it."""
+    says = guess.says
+    return f"{guess.column} = {quoted(says['from'] if set(says) == {'from'} else says)}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from outcomes.records.guesses import (
     guess_table,
     only_date,
 )
-from outcomes.records.mapping_text import date_lines, gap, quoted, table_lines
+from outcomes.records.look_again import not_mapped, told_ids
+from outcomes.records.mapping import Mapping
+from outcomes.records.mapping_text import column_text, date_lines, gap, quoted, table_lines
 from outcomes.records.names import normalised
 from outcomes.records.not_taken import not_taken_lines, unread_lines
 from outcomes.records.patterns import named_kind
@@ -56,18 +59,49 @@ def propose_mapping(path: str | Path) -> Proposal:
     UsageError
         Where nothing is at ``path``.
     """
+    with _looked_at(Path(path), None) as (connection, loaded):
+        draft = _Draft(connection, loaded)
+        if _is_canonical(loaded) and not draft.adds_to_names:
+            return _canonical(loaded)
+        return draft.proposal()
+
+
+def propose_more(path: str | Path, plan: Mapping) -> list[str]:
+    """Look at exports again, knowing the ids of a mapping, for what else it could take.
+
+    Returns
+    -------
+    list of str
+        Source, table and columns in the words of a mapping; empty where it takes all that is
+        guessed.
+    """
+    with _looked_at(Path(path), plan) as (connection, loaded):
+        draft = _Draft(connection, loaded, plan)
+        found = [
+            (source.origin, table, not_mapped(plan, source, table))
+            for source, tables in draft.parts
+            for table in tables
+            if not table.gaps
+        ]
+    return [
+        f"{origin.name}, table {table.table.name}: {', '.join(map(column_text, guesses))}"
+        for origin, table, guesses in found
+        if guesses
+    ]
+
+
+@contextmanager
+def _looked_at(path: Path, plan: Mapping | None) -> Iterator[tuple[Any, list[Loaded]]]:
+    """Load the sources at a path for as long as they are looked at."""
     import duckdb
 
     folder = Path(tempfile.mkdtemp(prefix="outcomes-"))
     connection = duckdb.connect(":memory:")
     try:
-        origins, _ = find_origins(Path(path))
+        origins, _ = find_origins(path)
         loader = Loader(connection, folder)
-        loaded = [one for origin in origins for one in loader.load(origin, ReadOptions())]
-        draft = _Draft(connection, loaded)
-        if _is_canonical(loaded) and not draft.adds_to_names:
-            return _canonical(loaded)
-        return draft.proposal()
+        ways = [(one, plan.options(one.name) if plan else ReadOptions()) for one in origins]
+        yield connection, [one for origin, way in ways for one in loader.load(origin, way)]
     finally:
         connection.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,27 +137,26 @@ def _canonical(loaded: Sequence[Loaded]) -> Proposal:
 class _Draft:
     """Gathers guesses over all sources; the start of an episode may be in another file."""
 
-    def __init__(self, connection: Any, loaded: Sequence[Loaded]) -> None:
+    def __init__(
+        self, connection: Any, loaded: Sequence[Loaded], plan: Mapping | None = None
+    ) -> None:
         self._connection = connection
+        self._plan = plan
         self._loaded = [source for source in loaded if source.columns]
         self._start = self._find_start()
         self._anew = count_anew(connection, self._loaded)
-        self._parts = [(source, self._tables(source)) for source in self._loaded]
+        self.parts = [(source, self._tables(source)) for source in self._loaded]
 
     @property
     def adds_to_names(self) -> bool:
         """Whether cells need more than that files and columns bear canonical names."""
-        guesses = [
-            guess for _, tables in self._parts for table in tables for guess in table.columns
-        ]
+        guesses = [guess for _, tables in self.parts for table in tables for guess in table.columns]
         changed = any(guess.gaps or {"recode", "missing"} & set(guess.says) for guess in guesses)
-        return changed or len([one for _, tables in self._parts for one in tables]) > len(
-            self._parts
-        )
+        return changed or len([one for _, tables in self.parts for one in tables]) > len(self.parts)
 
     def proposal(self) -> Proposal:
         """Write the mapping."""
-        parts = self._parts
+        parts = self.parts
         fed = {table.table.name for _, tables in parts for table in tables}
         lines = [
             "# A first draft: read every line. Each guess has its reason, and what could not be",
@@ -258,7 +291,9 @@ class _Draft:
     ) -> TableGuess:
         table = TABLES[name]
         guess = TableGuess(table=table, reason=reason)
-        guess.columns = guess_columns(table, names, dated=self._start is not None)
+        dated = self._start is not None or (self._plan is not None and self._plan.dates is not None)
+        told = told_ids(self._plan, source) if self._plan else None
+        guess.columns = guess_columns(table, names, dated=dated, told=told)
         have = {one.column: one for one in guess.columns}
         if (
             "episode_id" in table

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,8 +21,9 @@ from outcomes.core.atomic import replaced_file
 from outcomes.core.errors import RecordsError, UsageError
 from outcomes.records.contents import read_contents
 from outcomes.records.files import read_records
+from outcomes.records.mapping import Mapping, read_mapping
 from outcomes.records.names import normalised
-from outcomes.records.propose import propose_mapping
+from outcomes.records.propose import propose_mapping, propose_more
 from outcomes.records.sources import nothing_readable
 from outcomes.study.proposed_text import Place, study_text, unread_study_text
 
@@ -96,9 +96,11 @@ def write_study(folder: Path, records: Path, mapping: Path) -> list[Path]:
     SpecError, RecordsError
         Where the mapping is wrong, or the records cannot be read through it; nothing is written.
     """
-    held = read_records(records, mapping)
+    plan = read_mapping(mapping)
+    held = read_records(records, plan)
     folder.mkdir(parents=True, exist_ok=True)
-    text = propose_study(folder, records, held, mapping)
+    text = "".join(f"{line}\n" for line in _more(records, plan, mapping.name))
+    text += propose_study(folder, records, held, mapping)
     study = folder / "study.toml"
     if study.exists():
         kept = _free_name(study)
@@ -107,6 +109,13 @@ def write_study(folder: Path, records: Path, mapping: Path) -> list[Path]:
     with replaced_file(study) as partial:
         partial.write_text(text, encoding="utf-8")
     return [study]
+
+
+def _more(records: Path, plan: Mapping, name: str) -> list[str]:
+    """Say what the mapping could take besides, now that its ids are known."""
+    more = propose_more(records, plan)
+    lead = f"# {name} is as it was. By the guesses of `outcomes init` it could also take:"
+    return [lead, *(f"#   {one}" for one in more), "#"] if more else []
 
 
 def _left_alone(folder: Path, records: Path, there: list[str]) -> str:
@@ -172,7 +181,7 @@ def _spec(text: str, folder: Path) -> StudySpec:
 
     from outcomes.study.spec import StudySpec
 
-    content: Mapping[str, object] = tomllib.loads(text)
+    content: dict[str, object] = tomllib.loads(text)
     return StudySpec.model_validate({**content, "folder": folder.resolve()})
 
 

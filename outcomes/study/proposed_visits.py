@@ -117,15 +117,20 @@ def _weeks(day: float, whole: Callable[[float], int]) -> int:
 def _visit(label: str, day: int, start: int, end: int, days: NDArray[np.float64]) -> dict[str, Any]:
     """A visit by days from the start, with the reason in both counts of days."""
     seen = int(np.sum((start <= days) & (days <= end)))
-    weeks = round((day - WINDOW) / 7, 1)
     return {
         "label": label,
         "day": max(1, day - WINDOW),
         "from_day": start - WINDOW,
         "to_day": end - WINDOW,
-        "why": f"{weeks:g} week{'s' * (weeks != 1)} after time zero, that is day {day} from the"
-        f" start: {many(seen)} scores lie in its window, days {start} to {end} from the start",
+        "why": f"{_after(day - WINDOW)} after time zero, that is day {day} from the start:"
+        f" {many(seen)} scores lie in its window, days {start} to {end} from the start",
     }
+
+
+def _after(day: int) -> str:
+    weeks = round(day / 7)
+    number, unit = (weeks, "week") if weeks else (day, "day")
+    return f"{number} {unit}{'s' * (number != 1)}"
 
 
 def _usual(days: NDArray[np.float64], fewest: float) -> list[dict[str, Any]]:

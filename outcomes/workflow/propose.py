@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def describe_proposal(files: Sequence[Path]) -> str:
 
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     n_gaps, n_columns = text.count("GAP:"), count_not_taken(text)
-    left = f"{n_gaps} gap{'s' * (n_gaps != 1)} to fill (search for GAP)" if n_gaps else "no gaps"
+    left = f"{_gaps(n_gaps)} to fill (search for GAP)" if n_gaps else "no gaps"
     left += f", {n_columns} column{'s' * (n_columns != 1)} not taken" if n_columns else ""
+    kept = _kept_mapping(files)
+    n_kept = kept.read_text(encoding="utf-8").count("GAP:") if kept else 0
+    if kept and n_kept:
+        left += f"; {_gaps(n_kept)} still stand in {kept.name}: take out those that are filled"
     return f"{left}; next: outcomes check {shlex.quote(str(files[0].parent))}"
+
+
+def _gaps(count: int) -> str:
+    return f"{count} gap{'s' * (count != 1)}"
+
+
+def _kept_mapping(files: Sequence[Path]) -> Path | None:
+    """The mapping of a study that was drafted anew beside it; None where it was written too."""
+    study = files[-1]
+    said = tomllib.loads(study.read_text(encoding="utf-8"))["records"]["mapping"]
+    mapping = (study.parent / said).resolve()
+    return None if len(files) > 1 else mapping

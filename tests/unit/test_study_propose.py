@@ -12,6 +12,7 @@ from outcomes.study.propose import write_proposal, write_study
 from outcomes.study.proposed_text import Place, study_text
 from outcomes.study.proposed_visits import propose_visits
 from outcomes.study.spec import StudySpec, read_study
+from outcomes.workflow import describe_proposal
 from tests.records_example import write_example
 
 
@@ -195,6 +196,45 @@ def test_a_mapping_elsewhere_is_named_from_the_study(tmp_path: Path) -> None:
     (tmp_path / "ours.toml").write_text("schema = 1\ntables = []\n")
     (written,) = write_study(tmp_path / "my-study", records, tmp_path / "ours.toml")
     assert read_study(written).mapping_path == (tmp_path / "ours.toml").resolve()
+
+
+def test_a_mended_mapping_is_looked_at_again(tmp_path: Path) -> None:
+    folder, records = tmp_path / "my-study", tmp_path / "records"
+    records.mkdir()
+    people = "".join(f"{k},{k // 2},{'FM'[k // 2 % 2]},lumbar,{20 + k}\n" for k in range(40))
+    (records / "cases.csv").write_text("Case,Klient,Gender,Area,BMI\n" + people)
+    scores = "".join(f"{k},{week},{20 + k}\n" for k in range(40) for week in (0, 6))
+    (records / "scores.csv").write_text("Case,week,ODI\n" + scores)
+    mapping, study = write_proposal(folder, records)
+    assert "GAP: episodes.patient_id is required" in mapping.read_text()
+
+    text = mapping.read_text().replace('["Case"]', '["Case", "Klient"]', 1)
+    text = text.replace("body_region = {", 'patient_id = "Klient"\nbody_region = {')
+    mapping.write_text(text.replace('bmi = "BMI"', "#"))
+    files = write_study(folder, records, mapping)
+    said = [line for line in study.read_text().splitlines() if line.startswith("#   cases.csv")]
+    assert said == [
+        '#   cases.csv, table episodes: bmi = "BMI"',
+        '#   cases.csv, table patients: patient_id = "Klient", '
+        'sex = { from = "Gender", recode = { F = "female", M = "male" }, other = "keep" }',
+    ]
+    assert "still stand in mapping.toml: take out those that are filled" in describe_proposal(files)
+
+    mapping.write_text(text + MORE)
+    write_study(folder, records, mapping)
+    assert "could also take" not in study.read_text()
+
+
+MORE = """
+[[tables]]
+source = "cases.csv"
+table = "patients"
+distinct = true
+
+[tables.columns]
+patient_id = "Klient"
+sex = { from = "Gender", recode = { F = "female", M = "male" } }
+"""
 
 
 def test_records_that_a_mapping_does_not_fit_leave_the_study_alone(tmp_path: Path) -> None:
