@@ -24,7 +24,7 @@ RECORD_NUMBER: Final = re.compile(
 """Names of ids that a clinic uses itself, so that they are surely no pseudonyms."""
 
 DATED: Final = re.compile(r"(^|_)(date|datetime)($|_)|datum$")
-OTHER: Final = re.compile(
+OTHER_DATE: Final = re.compile(
     r"(^|_)(birth|born|geb|dob|dod|death|died|tod|surgery|injury|accident|onset|due|print|export"
     r"|creat|updat|modif|entered|insur|end|last|discharge|entlass)"
 )
@@ -115,7 +115,7 @@ def only_date(names: Sequence[str]) -> str:
         for name in names
         if DATED.search(plain := normalised(name))
         and plain not in others
-        and not OTHER.search(plain)
+        and not OTHER_DATE.search(plain)
     ]
     return found[0] if len(found) == 1 else ""
 

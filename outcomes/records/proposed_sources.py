@@ -8,10 +8,11 @@ about, because it may be the id that is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from outcomes.records.guesses import RECORD_NUMBER, Guess, TableGuess
+from outcomes.records.guesses import OTHER_DATE, RECORD_NUMBER, Guess, TableGuess
 from outcomes.records.identifier_values import check_values
 from outcomes.records.mapping_text import gap, quoted
 from outcomes.records.names import normalised
@@ -53,6 +54,8 @@ def source_lines(
     used = _used_columns(tables) | ({start} if start else set())
     free = [column for column in source.columns if column not in used]
     drop = {column: why for column in free if (why := _points(connection, source, column))}
+    if any("day" in table.gaps for table in tables):
+        drop = {column: _perhaps_day(column, why) for column, why in drop.items()}
     rest = not_taken_lines(source, used | {*keys, *drop})
     asked = [
         gap(question)
@@ -133,6 +136,13 @@ def _points(connection: Any, source: Loaded, column: str) -> str:
         return f"named like {kind.what}"
     found = check_values(connection, source, {column: column}, frozenset())
     return found[0].message.replace("hold ", "holds ", 1) if found else ""
+
+
+def _perhaps_day(column: str, why: str) -> str:
+    """Add to a reason what to do where a date is the day that is missing."""
+    if not re.search(r"\bdates?$", why) or OTHER_DATE.search(normalised(column)):
+        return why
+    return f"{why}; if it is the day, map day = {{ date = {quoted(column)} }} instead"
 
 
 def _key_question(connection: Any, source: Loaded, column: str, others: Sequence[Loaded]) -> str:

@@ -310,6 +310,22 @@ def test_the_one_date_of_a_file_is_its_day(named: str, tmp_path: Path) -> None:
     assert f'day = {{ date = "{named}" }}' in clinic(tmp_path, scores=scores)
 
 
+def test_of_two_dates_it_is_asked_which_is_the_day(tmp_path: Path) -> None:
+    scores = "Case;SentDate;BackDate;Born;ODI\n2071;02.03.2024;09.03.2024;01.02.1970;42,5\n"
+    text = clinic(tmp_path, scores=scores)
+    assert "GAP: assessments.day is required" in text
+    for named in ("SentDate", "BackDate"):
+        reason = f'named like a date; if it is the day, map day = {{ date = "{named}" }} instead'
+        assert f"#   {named}: {reason}" in text
+    assert "#   Born: named like a date\n" in text
+
+
+def test_a_column_of_dates_may_be_the_day_whatever_it_is_called(tmp_path: Path) -> None:
+    scores = "Case;Seen;ODI\n2071;2024-03-02;42,5\n"
+    reason = 'holds what looks like dates; if it is the day, map day = { date = "Seen" } instead'
+    assert f"#   Seen: {reason}" in clinic(tmp_path, scores=scores)
+
+
 def test_the_one_date_of_cases_is_their_start_and_others_are_not(tmp_path: Path) -> None:
     cases = "CaseNo;PatNo;BirthDate;SurgeryDate;EntryDate\n2071;31;x;x;02.03.2024\n"
     text = clinic(tmp_path, cases=cases)
