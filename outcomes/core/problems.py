@@ -42,6 +42,8 @@ class Problem:
         What to do about it.
     source : str
         File name within the records folder, without its path.
+    counted : {"rows", "values"}
+        What ``count`` and ``n_rows`` are of the file: values, where each makes a row of the table.
     """
 
     severity: Severity
@@ -54,14 +56,14 @@ class Problem:
     n_rows: int = 0
     rows: tuple[int, ...] = ()
     source: str = ""
+    counted: Literal["rows", "values"] = "rows"
 
     def __str__(self) -> str:
         place = f"{self.table}.{self.column}" if self.column else self.table
         where = f" (first rows {', '.join(map(str, self.rows[:FIRST_ROWS]))})" if self.rows else ""
         file = f"of {self.source} " if self.source and self._other_file else ""
-        many = (
-            f"{self.count:,} of {self.n_rows:,} rows {file}" if self.count and self.n_rows else ""
-        )
+        many = f"{self.count:,} of {self.n_rows:,} {self.counted} {file}"
+        many = many if self.count and self.n_rows else ""
         return f"{place}: {many}{self.message}{where}. {self.remedy}"
 
     @property

@@ -2,7 +2,8 @@
 
 A well-formed UTF-8 file goes straight to DuckDB. Any other is read once by Python's own CSV
 reader, which knows the number of every row, and a clean copy is made in a temporary folder: rows
-with too many or too few cells are left out there and reported by number.
+with too many or too few cells are left out there and reported by number. Stray bytes in UTF-8, as
+where two files were put together, are read as letters of Windows and reported by number too.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 _CHUNK: Final = 1 << 20
@@ -26,12 +28,23 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_UTF8: Final = ("utf-8", "utf-8-sig")
+_STRAY: Final = re.compile("[\udc80-\udcff]")
+"""Bytes that are not UTF-8, as Python hands them through (``surrogateescape``)."""
+_LETTER: Final = re.compile("[^\x00-\x7f\udc80-\udcff]")
+_LETTERS: Final = {
+    0xDC00 + byte: bytes([byte]).decode("latin-1") for byte in range(0x80, 0x100)
+} | {
+    0xDC00 + byte: bytes([byte]).decode("cp1252")
+    for byte in range(0x80, 0xA0)
+    if byte not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _BINARY: Final = (b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"SQLite", b"\x89HDF", b"%PDF", b"\xd0\xcf")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bytes:
-    """What one pass over the bytes of a file tells."""
+    """What one pass over the bytes of a file tells; ``stray`` bytes are not of its encoding."""
 
     sha256: str
     size: int
@@ -39,11 +52,12 @@ class Bytes:
     nul_bytes: int
     binary: bool
     ends_in_newline: bool
+    stray: bool = False
 
     @property
     def is_utf8(self) -> bool:
         """Whether DuckDB can read the file as it is."""
-        return self.encoding in ("utf-8", "utf-8-sig")
+        return self.encoding in _UTF8 and not self.stray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +76,7 @@ class Broken:
     short: list[int] = field(default_factory=list)
     long: list[int] = field(default_factory=list)
     malformed: list[int] = field(default_factory=list)
+    stray: list[int] = field(default_factory=list)
     unclosed: int = 0
     n_rows: int = 0
 
@@ -78,7 +93,7 @@ def read_bytes(path: Path, encoding: str = "") -> Bytes:
             size, nul, last = size + len(chunk), nul + chunk.count(0), chunk[-1:]
             utf8 = utf8 and _decodes(decoder, chunk, final=False)
     utf8 = utf8 and _decodes(decoder, b"", final=True)
-    found = encoding or _encoding(path, first, utf8=utf8, nul=nul)
+    found = _plain(encoding) if encoding else _encoding(path, first, utf8=utf8, nul=nul)
     return Bytes(
         sha256=digest.hexdigest(),
         size=size,
@@ -86,7 +101,14 @@ def read_bytes(path: Path, encoding: str = "") -> Bytes:
         nul_bytes=0 if found.startswith(("utf-16", "utf-32")) else nul,
         binary=first.startswith(_BINARY),
         ends_in_newline=last in (b"\n", b"\r", b"\x00", b""),
+        stray=found in _UTF8 and not utf8,
     )
+
+
+def _plain(encoding: str) -> str:
+    """Write UTF-8 in one way, however the mapping does."""
+    name = codecs.lookup(encoding).name
+    return name if name in _UTF8 else encoding
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool) -> bool:
@@ -103,7 +125,7 @@ def _encoding(path: Path, first: bytes, *, utf8: bool, nul: int) -> str:
             return name
     if nul and (wide := _wide(first)):
         return wide
-    if utf8:
+    if utf8 or _mostly_utf8(path):
         return "utf-8"
     # Five bytes have no meaning in cp1252; a file that holds one is read as latin-1, which has all.
     with path.open("rb") as handle:
@@ -113,6 +135,21 @@ def _encoding(path: Path, first: bytes, *, utf8: bool, nul: int) -> str:
             for byte in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
         )
     return "cp1252" if windows else "latin-1"
+
+
+def _mostly_utf8(path: Path) -> bool:
+    """Whether more letters are right in UTF-8 than bytes are wrong: other encodings make none."""
+    letters = strays = 0
+    with _opened(path, "utf-8") as handle:
+        while text := handle.read(_CHUNK):
+            letters += len(_LETTER.findall(text))
+            strays += len(_STRAY.findall(text))
+    return letters > strays
+
+
+def _opened(path: Path, encoding: str) -> TextIO:
+    errors = "surrogateescape" if encoding in _UTF8 else "strict"
+    return path.open(encoding=encoding, errors=errors, newline="")
 
 
 def _wide(first: bytes) -> str:
@@ -131,8 +168,8 @@ def read_layout(path: Path, encoding: str, separator: str = "") -> Layout | None
     UnicodeError
         Where the text is not in ``encoding``.
     """
-    with path.open(encoding=encoding, newline="") as handle:
-        text = handle.read(_SAMPLE)
+    with _opened(path, encoding) as handle:
+        text = handle.read(_SAMPLE).translate(_LETTERS)
     text = text.removeprefix("\ufeff")
     skip = 0
     lines = text.splitlines(keepends=True)
@@ -192,7 +229,7 @@ def clean_copy(path: Path, encoding: str, layout: Layout, target: Path) -> Broke
     broken = Broken()
     width = len(layout.header)
     with (
-        path.open(encoding=encoding, newline="") as handle,
+        _opened(path, encoding) as handle,
         target.open("w", encoding="utf-8", newline="") as copy,
     ):
         for _ in range(layout.skip):
@@ -220,6 +257,9 @@ def _copy_rows(reader: Iterator[list[str]], writer: Any, width: int, broken: Bro
         if not row:
             continue
         broken.n_rows += 1
+        if any(map(_STRAY.search, row)):
+            broken.stray.append(broken.n_rows)
+            row = [cell.translate(_LETTERS) for cell in row]
         if len(row) == width:
             writer.writerow([broken.n_rows, *row])
         else:

@@ -37,7 +37,7 @@ class Feed:
 
     ``relation`` is what to select from, with ``_row``; ``where`` keeps some of its rows;
     ``required`` names columns in which the mapping allows no empty cell, ``dated`` those that it
-    makes from dates.
+    makes from dates. ``stacked`` says that a row of the source makes several of these.
     """
 
     table: Table
@@ -47,6 +47,7 @@ class Feed:
     where: str = ""
     required: tuple[str, ...] = field(default=())
     dated: tuple[str, ...] = field(default=())
+    stacked: bool = False
 
 
 class SourceNames:
@@ -69,9 +70,11 @@ class SourceNames:
         """The column as it is."""
         return cell_of(self._source, self.found(name))
 
-    def near(self, name: str) -> str:
-        """A column with a similar name, or nothing."""
-        found = difflib.get_close_matches(normalised(name), list(self._plain), n=1, cutoff=0.6)
+    def near(self, name: str, taken: Iterable[str] = ()) -> str:
+        """A column with a similar name that is not taken, or nothing."""
+        used = {normalised(column) for column in taken}
+        free = [column for column in self._plain if column not in used]
+        found = difflib.get_close_matches(normalised(name), free, n=1, cutoff=0.6)
         return self._plain[found[0]] if found else ""
 
 
@@ -79,14 +82,16 @@ def canonical_feeds(loaded: Iterable[Loaded]) -> tuple[list[Feed], list[Problem]
     """Match sources and columns by name alone."""
     feeds: list[Feed] = []
     problems: list[Problem] = []
+    unused: dict[str, list[Loaded]] = {}
     for source in loaded:
         table = TABLES.get(normalised(source.origin.stem))
         if table is None:
-            problems.append(_unused_file(source))
+            unused.setdefault(source.origin.stem, []).append(source)
             continue
         cells, found = named_cells(table, source)
         problems += found
         feeds.append(Feed(table=table, loaded=source, relation=source.relation, cells=cells))
+    problems += [_unused_files(stem, files) for stem, files in unused.items()]
     return feeds, problems + _two_kinds(feeds)
 
 
@@ -182,14 +187,17 @@ def _near(name: str, feed: Feed) -> str:
     return repr(plain[found[0]]) if found else ""
 
 
-def _unused_file(source: Loaded) -> Problem:
+def _unused_files(stem: str, files: Sequence[Loaded]) -> Problem:
+    """Say that a file was not read; the parts of a folder are one."""
+    names = [source.origin.name for source in files]
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return Problem(
         severity="note",
-        table=source.origin.stem,
+        table=stem,
         rule="unused_file",
-        message="is not the name of a canonical table, so it was not read",
+        message=f"is not the name of a canonical table, so {names[0]}{more} was not read",
         remedy="Name it in a mapping if it holds records.",
-        source=source.origin.name,
+        source=names[0],
     )
 
 

@@ -182,13 +182,18 @@ def _connect(folder: Path) -> Any:
 
 
 def _read(con: Any, path: Path, plan: RecordsMapping | None, folder: Path) -> Records:
-    loaded, problems = _load(con, path, plan, folder)
-    feeds, found = canonical_feeds(loaded) if plan is None else _mapped(con, loaded, plan)
+    origins, sheets = find_origins(path)
+    loaded, problems = _load(con, origins, plan, folder)
+    problems += [_unread_sheet(name) for name in sheets]
+    feeds, found = canonical_feeds(loaded) if plan is None else _mapped(con, loaded, plan, origins)
     problems += found
     problems += _incoming(con, loaded, plan)
     problems += missing_columns(feeds)
-    problems += missing_tables(feed.table.name for feed in feeds)
-    findings = Findings(con, [feed.loaded.origin.name for feed in feeds], {}, problems)
+    mapped = [table.table for table in plan.tables] if plan else []
+    problems += missing_tables([*mapped, *(feed.table.name for feed in feeds)])
+    stacked = frozenset(number for number, feed in enumerate(feeds) if feed.stacked)
+    names = [feed.loaded.origin.name for feed in feeds]
+    findings = Findings(con, names, {}, problems, stacked)
     check_types(findings, feeds)
     _stop_if_fatal(problems)
     supplied = stage(con, feeds)
@@ -211,17 +216,15 @@ def _said(feeds: Iterable[Feed], plan: RecordsMapping | None) -> Said:
 
 
 def _load(
-    con: Any, path: Path, plan: RecordsMapping | None, folder: Path
+    con: Any, origins: Iterable[Origin], plan: RecordsMapping | None, folder: Path
 ) -> tuple[list[Loaded], list[Problem]]:
-    origins, sheets = find_origins(path)
     loader = Loader(con, folder)
-    problems = [_unread_sheet(name) for name in sheets]
     loaded: list[Loaded] = []
     for origin in origins:
         if _wanted(origin, plan):
             options = plan.options(origin.name) if plan else ReadOptions()
             loaded += loader.load(origin, options)
-    return loaded, problems + loader.problems
+    return loaded, loader.problems
 
 
 def _wanted(origin: Origin, plan: RecordsMapping | None) -> bool:
@@ -238,18 +241,18 @@ def _unread_sheet(name: str) -> Problem:
         severity="warning",
         table=Path(name).stem,
         rule="unread_format",
-        message="is of a kind that is not read",
+        message=f"is there as {name}, a kind of file that is not read",
         remedy="Save it as CSV or Parquet.",
         source=name,
     )
 
 
 def _mapped(
-    con: Any, loaded: list[Loaded], plan: RecordsMapping
+    con: Any, loaded: list[Loaded], plan: RecordsMapping, origins: list[Origin]
 ) -> tuple[list[Feed], list[Problem]]:
     from outcomes.records.reshape import mapped_feeds
 
-    return mapped_feeds(con, loaded, plan)
+    return mapped_feeds(con, loaded, plan, origins)
 
 
 def _incoming(con: Any, loaded: Sequence[Loaded], plan: RecordsMapping | None) -> list[Problem]:

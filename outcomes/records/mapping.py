@@ -6,6 +6,7 @@ reaches the database. What it may say is documented in ``docs/how-to/map-your-re
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -325,12 +326,27 @@ def _faults(fault: ValidationError) -> list[str]:
         place = _place(error["loc"])
         message = error["msg"].removeprefix("Value error, ")
         if error["type"] == "extra_forbidden":
-            message = "is not something a mapping can say"
+            message = f"is not something a mapping can say{_meant(error['loc'])}"
         elif error["type"] == "missing":
             message = "is missing"
         for text in [f"{place}: {message}"] if place else message.split("\n"):
             lines.setdefault(place or text, text)
     return list(lines.values())
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "sources": SourceMap, "dates": Dates, "tables": TableMap, "columns": Value, "wide": Wide,
+    "filter": Condition,
+}  # fmt: skip
+
+
+def _meant(loc: tuple[int | str, ...]) -> str:
+    """Suggest what may stand at a place and looks like what does."""
+    inside = [_PARTS[part] for part in loc[:-1] if isinstance(part, str) and part in _PARTS]
+    fields = (inside[-1] if inside else Mapping).model_fields
+    known = [field.alias or name for name, field in fields.items()]
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.6)
+    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 def _place(loc: tuple[int | str, ...]) -> str:

@@ -19,12 +19,17 @@ class Findings:
     connection : duckdb.DuckDBPyConnection
     sources : sequence of str
         File names by the number in ``_source``.
+    n_rows : mapping of (str, int) to int
+        Rows by table and source.
+    stacked : frozenset of int
+        Sources of which a row makes several, one a value.
     """
 
     connection: Any
     sources: Sequence[str]
     n_rows: Mapping[tuple[str, int], int]
     problems: list[Problem] = field(default_factory=list)
+    stacked: frozenset[int] = frozenset()
 
     def say(
         self,
@@ -74,6 +79,7 @@ class Findings:
                         n_rows=self.n_rows[table, source],
                         rows=self._first_rows(table, condition, source),
                         source=self.sources[source],
+                        counted="values" if source in self.stacked else "rows",
                     )
                 )
         return sum(by_source.values())

@@ -8,7 +8,7 @@ become days there.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from outcomes.records.mapping import Mapping as RecordsMapping
 from outcomes.records.mapping import TableMap, Value, is_source
 from outcomes.records.names import normalised
 from outcomes.records.schema import TABLES
-from outcomes.records.sources import Loaded
+from outcomes.records.sources import Loaded, Origin
 from outcomes.records.sql import ident, literal
 from outcomes.records.wide import WideColumn, wide_columns
 
@@ -75,16 +75,19 @@ class Job:
 
 
 def mapped_feeds(
-    connection: Any, loaded: Sequence[Loaded], plan: RecordsMapping
+    connection: Any, loaded: Sequence[Loaded], plan: RecordsMapping, origins: Sequence[Origin]
 ) -> tuple[list[Feed], list[Problem]]:
-    """Build the feeds that a mapping declares, then those of files it does not mention."""
+    """Build the feeds that a mapping declares, then those of files it does not mention.
+
+    ``origins`` are all that is there; what is not among ``loaded`` too could not be read.
+    """
     clock, problems = _clock(connection, loaded, plan)
     feeds: list[Feed] = []
     jobs: dict[str, list[Job]] = {}
     for number, table in enumerate(plan.tables, start=1):
         sources = [source for source in loaded if is_source(source.origin, table.source)]
         if not sources:
-            problems.append(_no_source(table, number, loaded))
+            problems.append(_no_source(table, number, loaded, origins))
         for source in sources:
             job = _job(plan, table, number, source)
             jobs.setdefault(source.relation, []).append(job)
@@ -109,7 +112,8 @@ def _clock(
     for source in loaded:
         if is_source(source.origin, plan.dates.source):
             names = SourceNames(source)
-            wanted = [*plan.dates.episode, plan.dates.start, *plan.dates.patient]
+            columns = (*plan.dates.episode, plan.dates.start, *plan.dates.patient)
+            wanted = {column: column for column in columns}
             absent = _absent(wanted, names, source, "episodes", "[dates]")
             return (None if absent else Clock(connection, plan.dates, source, names)), absent
     problem = Problem(
@@ -123,15 +127,22 @@ def _clock(
     return None, [problem]
 
 
-def _no_source(table: TableMap, number: int, loaded: Sequence[Loaded]) -> Problem:
+def _no_source(
+    table: TableMap, number: int, loaded: Sequence[Loaded], origins: Sequence[Origin]
+) -> Problem:
     names = [source.origin.name for source in loaded]
     near = difflib.get_close_matches(table.source, names, n=1, cutoff=0.4)
+    what, remedy = "is not there", "Put the file there, or correct the mapping."
+    if any(is_source(origin, table.source) for origin in origins):
+        what, remedy = "could not be read", "What is wrong with the file is said of it."
+    elif near:
+        remedy = f"Is it {near[0]!r}?"
     return Problem(
         severity="fatal",
         table=table.table,
         rule="missing_file",
-        message=f"is mapped from a file that is not there or cannot be read (tables[{number}])",
-        remedy=f"Is it {near[0]!r}?" if near else "Put the file there, or correct the mapping.",
+        message=f"is mapped from a file that {what} (tables[{number}])",
+        remedy=remedy,
         source=table.source,
     )
 
@@ -164,9 +175,10 @@ def _with_named(plan: RecordsMapping, table: TableMap, source: Loaded) -> dict[s
 def _absent_columns(job: Job) -> list[Problem]:
     """Source columns that the mapping names and the file does not have."""
     table = job.table
-    wanted = [column for value in job.values.values() for column in value.columns]
-    wanted += [condition.column for condition in table.filter]
-    wanted += [wide.column for wide in table.wide if wide.column]
+    wanted = {c: name for name, value in job.values.items() for c in value.columns}
+    others = [condition.column for condition in table.filter]
+    others += [wide.column for wide in table.wide if wide.column]
+    wanted |= {column: column for column in others if column not in wanted}
     problems = _absent(wanted, job.names, job.source, table.table, job.place)
     for wide in table.wide:
         if wide.pattern and not any(column.wide is wide for column in job.stacked):
@@ -182,12 +194,13 @@ def _absent_columns(job: Job) -> list[Problem]:
 
 
 def _absent(
-    wanted: Iterable[str], names: SourceNames, source: Loaded, table: str, place: str
+    wanted: Mapping[str, str], names: SourceNames, source: Loaded, table: str, place: str
 ) -> list[Problem]:
+    """Name columns that are not there; ``wanted`` says what each was to become."""
     problems = []
-    for name in dict.fromkeys(wanted):
+    for name, meant in wanted.items():
         if name not in names:
-            near = names.near(name)
+            near = names.near(name, wanted) or names.near(meant, wanted)
             hint = f"Is it {near!r}? Correct {place}." if near else f"Correct {place}."
             message = f"is mapped from column {name!r}, which is not there"
             problems.append(_missing_column(source, table, message, hint))
@@ -227,6 +240,7 @@ def _feed(job: Job, clock: Clock | None) -> Feed:
             for name, duck_type in columns.items()
         },
         required=tuple(name for name, value in job.values.items() if value.required),
+        stacked=bool(job.table.wide),
         dated=tuple(name for name, value in job.values.items() if value.date),
     )
 

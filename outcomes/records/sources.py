@@ -8,7 +8,7 @@ read. Parquet and DuckDB tables keep their types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +31,10 @@ TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 DATABASE_ENDINGS: Final = (".duckdb", ".ddb", ".db")
 TRUTH: Final = "truth"
 """Folder beside synthetic records that holds what was planted; never read as records."""
-SHEET_ENDINGS: Final = (".xlsx", ".xls", ".ods", ".sav", ".dta", ".sas7bdat", ".gz", ".zip")
+SHEET_ENDINGS: Final = (
+    ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".sav", ".dta", ".sas7bdat", ".rds", ".accdb",
+    ".mdb", ".gz", ".zip",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,24 +151,18 @@ class Loader:
         """Open one origin; an empty list where it could not be, with a fatal problem."""
         import duckdb
 
-        readers: dict[str, Callable[[Origin, ReadOptions], list[Loaded]]] = {
-            "text": self._text,
-            "parquet": self._parquet,
-            "duckdb": self._database,
-        }
+        readers = {"text": self._text, "parquet": self._parquet, "duckdb": self._database}
         try:
             return readers[origin.kind](origin, options)
         except duckdb.InterruptException:
             raise
         except (duckdb.Error, OSError, UnicodeError, LookupError):
             # The reader's own words may quote the file, so they are not passed on.
-            self._say(
-                origin,
-                "fatal",
-                "unreadable",
-                f"cannot be read as {_KIND_WORDS[origin.kind]}",
-                "It may be cut off, empty, damaged or of another kind: export it again.",
-            )
+            remedy = "It may be cut off, empty, damaged or of another kind: export it again."
+            if options.encoding:
+                remedy += f" Or is it not in {options.encoding!r}, the encoding in the mapping?"
+            what = f"cannot be read as {_KIND_WORDS[origin.kind]}"
+            self._say(origin, "fatal", "unreadable", what, remedy)
             return []
 
     def _say(
@@ -256,7 +253,11 @@ class Loader:
         if layout is None:
             self._say(origin, "warning", "empty_file", "is an empty file", "Export it again.")
             return []
-        return [self._text_table(origin, found, layout, options)]
+        table = self._text_table(origin, found, layout, options)
+        if not table.n_rows and not table.broken.n_rows:
+            message = "holds a header and no row"
+            self._say(origin, "warning", "empty_file", message, "Export it again.")
+        return [table]
 
     def _damaged(self, origin: Origin, found: Bytes) -> None:
         what = "is not a text file" if found.binary else f"holds {found.nul_bytes:,} NUL bytes"
@@ -313,7 +314,19 @@ class Loader:
         )
 
     def _say_text(self, origin: Origin, found: Bytes, broken: Broken) -> None:
-        if not found.is_utf8:
+        if found.stray:
+            self._say(
+                origin,
+                "warning",
+                "encoding",
+                "hold letters that are not UTF-8, as the file is, and were read as Windows writes"
+                " them (cp1252)",
+                "Look at them, and export the file in one encoding.",
+                rows=tuple(broken.stray[:5]),
+                count=len(broken.stray),
+                n_rows=broken.n_rows,
+            )
+        elif not found.is_utf8:
             self._say(
                 origin,
                 "note",

@@ -78,7 +78,7 @@ def validate_tables(
             _top_code(findings)
     check_across(findings, supplied)
     check_course(findings, supplied)
-    _check_empty(findings, supplied)
+    _check_empty(findings, supplied, aside)
     return aside
 
 
@@ -255,7 +255,9 @@ def _check_scales(findings: Findings) -> None:
         )  # fmt: skip
 
 
-def _check_empty(findings: Findings, supplied: Mapping[str, frozenset[str]]) -> None:
+def _check_empty(
+    findings: Findings, supplied: Mapping[str, frozenset[str]], aside: Mapping[str, int]
+) -> None:
     counts = {
         name: findings.connection.execute(f"SELECT count(*) FROM rows_{name}").fetchone()[0]
         for name in supplied
@@ -264,10 +266,12 @@ def _check_empty(findings: Findings, supplied: Mapping[str, frozenset[str]]) -> 
     for name, count in counts.items():
         needed = name == "episodes" or (name in ("assessments", "items") and not scored)
         if not count:
+            remedy = "Export it again."
+            if aside[name]:
+                remedy = f"All were set aside: mend the errors that are listed of {name} first."
             findings.say(
                 "fatal" if needed else "warning", name, "empty_table",
-                "holds no row that can be used",
-                "Export it again, or mend what set its rows aside.",
+                "holds no row that can be used", remedy,
             )  # fmt: skip
 
 
