@@ -176,7 +176,7 @@ class _Draft:
             patient = guess_column_of("patient_id", start)
             lines += date_lines(start.origin.name, case_of(start), patient, day)
             if guess_date("start", list(start.columns)) != day:
-                lines.append("# No file says when episodes began: the first of these is day 0.")
+                lines.append(_assumed_start(start))
             lines += self._form_lines(parts)
         for source, tables in parts:
             for table in tables:
@@ -356,6 +356,13 @@ class _Draft:
             return []
         notes = [f"# Look here: {note}." for note in found.notes]
         return [*notes, f"format = {quoted(found.forms)}    # as the dates are written"]
+
+
+def _assumed_start(source: Loaded) -> str:
+    """Say why dates that are not named like starts stand for them."""
+    if _rank(source.origin.stem) < 2:
+        return "# Look here: the one date of this file. Did care begin on it?"
+    return "# No file says when episodes began: the first of these is day 0."
 
 
 def guess_column_of(column: str, source: Loaded) -> str:

@@ -329,7 +329,7 @@ def test_a_column_of_dates_may_be_the_day_whatever_it_is_called(tmp_path: Path) 
 def test_the_one_date_of_cases_is_their_start_and_others_are_not(tmp_path: Path) -> None:
     cases = "CaseNo;PatNo;BirthDate;SurgeryDate;EntryDate\n2071;31;x;x;02.03.2024\n"
     text = clinic(tmp_path, cases=cases)
-    assert 'start = "EntryDate"' in text
+    assert 'start = "EntryDate"\n# Look here: the one date of this file. Did care' in text
     assert 'drop = ["SurgeryDate"]' in text
 
 
