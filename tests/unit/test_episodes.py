@@ -129,7 +129,7 @@ def test_without_a_clock_the_episode_that_is_listed_first_is_taken(tmp_path: Pat
 
 
 def test_rows_that_intake_set_aside_are_in_the_flow(tmp_path: Path) -> None:
-    episodes = [episode(n) for n in range(1, 7)] + [episode(7, age=300), episode(1)]
+    episodes = [episode(n) for n in range(1, 7)] + [episode(7, end_day=-3), episode(1)]
     dataset = built(tmp_path, episodes)
     flow = dataset.flow.set_index("step")
     assert flow.loc["set_aside", "n_episodes"] == 2
