@@ -8,8 +8,8 @@ the highest possible value are not looked at: many people may have those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from outcomes.core.contract import Table
 from outcomes.records.cells import code_number
@@ -36,67 +36,86 @@ def listed_codes(plan: RecordsMapping | None) -> frozenset[float]:
     return frozenset(number for code in codes if (number := code_number(code)) is not None)
 
 
+def piles(counts: Mapping[float, int], codes: Iterable[float]) -> list[float]:
+    """Return the codes that are far commoner than every value near them.
+
+    Parameters
+    ----------
+    counts : mapping of float to int
+        Rows by value, of the codes and of what lies near them.
+    codes : iterable of float
+    """
+    found = []
+    for code in sorted(set(codes) & set(counts)):
+        beside = max((n for v, n in counts.items() if v != code and _is_near(v, code)), default=0)
+        if counts[code] >= max(FEWEST, TIMES * beside):
+            found.append(code)
+    return found
+
+
+def _reach(code: float) -> float:
+    return max(1.0, abs(code) / NEAR)
+
+
+def _is_near(value: float, code: float) -> bool:
+    return abs(value - code) <= _reach(code)
+
+
 def check_hidden_codes(
     findings: Findings, table: Table, supplied: Iterable[str], listed: frozenset[float]
 ) -> None:
     """Report piles among the scores, and among the numbers of the episodes."""
     there = set(supplied)
     if table.name == "assessments" and "score" in there:
-        _among_scores(findings, listed)
+        for name, counts in _near_codes(findings, table, "score", listed, "instrument").items():
+            known = known_instrument(name) if name else None
+            limits = (known.score_min, known.score_max) if known else ()
+            for code in piles(counts, (USUAL | listed).difference(limits)) if name else ():
+                _ask(findings, table, "score", code, listed, name)
     for column in table.columns if table.name == "episodes" else ():
         if column.name in there and column.kind in ("number", "integer"):
-            for (code,) in _often(findings, table.name, ident(column.name), listed):
-                if code not in (column.low, column.high):
-                    _ask(findings, table.name, column.name, code, listed)
+            counts = _near_codes(findings, table, column.name, listed).get("", {})
+            for code in piles(counts, (USUAL | listed).difference((column.low, column.high))):
+                _ask(findings, table, column.name, code, listed)
 
 
-def _among_scores(findings: Findings, listed: frozenset[float]) -> None:
-    for name, code in _often(findings, "assessments", "instrument, score", listed):
-        known = known_instrument(name) if name else None
-        if name and not (known and code in (known.score_min, known.score_max)):
-            where = f"instrument = {literal(name)} AND "
-            _ask(findings, "assessments", "score", code, listed, where, f" for instrument '{name}'")
-
-
-def _often(findings: Findings, table: str, columns: str, listed: frozenset[float]) -> list[Any]:
-    """Values of columns that end in a code, where there are enough of them."""
-    codes = ", ".join(map(literal, sorted(USUAL | listed)))
-    rows: list[Any] = findings.connection.execute(
-        f"SELECT {columns} FROM rows_{table} WHERE {columns.split(', ')[-1]} IN ({codes}) "
-        f"GROUP BY {columns} HAVING count(*) >= {FEWEST} ORDER BY {columns}"
+def _near_codes(
+    findings: Findings, table: Table, column: str, listed: frozenset[float], by: str = "''"
+) -> dict[str, dict[float, int]]:
+    """Count the values of a column at and near the codes, in one scan."""
+    near = " OR ".join(
+        f"{ident(column)} BETWEEN {code - _reach(code)!r} AND {code + _reach(code)!r}"
+        for code in sorted(USUAL | listed)
+    )
+    rows = findings.connection.execute(
+        f"SELECT {by} AS kind, {ident(column)}, count(*) FROM rows_{table.name} WHERE {near} "
+        "GROUP BY 1, 2"
     ).fetchall()
-    return rows
+    counts: dict[str, dict[float, int]] = {}
+    for kind, value, n in rows:
+        counts.setdefault(kind, {})[float(value)] = n
+    return counts
 
 
 def _ask(
     findings: Findings,
-    table: str,
+    table: Table,
     column: str,
     code: float,
     listed: frozenset[float],
-    where: str = "",
-    of_what: str = "",
+    instrument: str = "",
 ) -> None:
-    """Report a code if it stands out from the values near it."""
-    name, reach = ident(column), max(1.0, abs(code) / NEAR)
-    condition = f"{where}{name} = {literal(float(code))}"
-    counts = findings.count(table, condition)
-    (beside,) = findings.connection.execute(
-        f"SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM rows_{table} "
-        f"WHERE {where}{name} BETWEEN {code - reach!r} AND {code + reach!r} "
-        f"AND {name} <> {literal(float(code))} GROUP BY {name})"
-    ).fetchone()
-    if sum(counts.values()) < TIMES * beside:
-        return
+    """Report a pile, with the rows."""
+    of_what = f" for instrument '{instrument}'" if instrument else ""
+    where = f"instrument = {literal(instrument)} AND " if instrument else ""
     also = ", as the mapping says of other columns" if code in listed else ""
     findings.place(
         "warning",
-        table,
+        table.name,
         "hidden_code",
-        condition,
+        f"{where}{ident(column)} = {literal(code)}",
         f"hold '{code:g}'{of_what}, far more than any value near it",
         f"They are kept as values. Does it mean missing{also}? Then list it in mapping.toml:"
         f" missing = [{code:g}] of this column.",
         column,
-        counts,
     )
