@@ -176,7 +176,8 @@ def build_dose(context: Context) -> list[DoseRow]:
             _dose_cell(context, e, records[e], scale) if e in records else (e, Cell(), "", Markup())
             for e in context.study.exposures
         )
-        rows.append(DoseRow(label=first["label"], unit=_dose_unit(first), cells=cells))
+        label = str(first["label"]).replace(" %", "\u00a0%")
+        rows.append(DoseRow(label=label, unit=_dose_unit(first), cells=cells))
     return rows
 
 

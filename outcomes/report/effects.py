@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -25,6 +26,9 @@ from outcomes.results.wording import (
     in_sentence,
     number,
 )
+
+BRACKET = re.compile(r"\([^()]* to [^()]*\)")
+"""An interval in a sentence, with its brackets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +137,7 @@ def build_effect(context: Context, outcome: str) -> Effect:
         outcome=about,
         noun=noun(about),
         title=narrative.title(outcome, study.reference, visit),
-        lead=(*narrative.shared(outcome, visit), narrative.difference(contrast)),
+        lead=(*narrative.shared(outcome, visit), _difference(context, contrast)),
         shapes=Markup(definitions([backdrop(f"forest-{outcome}", scale, half_width=about.margin)])),
         panels=build_panels(context, course, outcome) if course else None,
         means=_means(context, outcome),
@@ -180,7 +184,18 @@ def _panel_sub(context: Context, outcome: str, exposure: str) -> str:
     contrast = context.comparisons.get(outcome, exposure)
     if not contrast.verdict.shown:
         return contrast.verdict.word
-    return f"{contrast.plain_amount} ({contrast.size_interval})"
+    return f"{contrast.plain_amount} ({unbroken(contrast.size_interval)})"
+
+
+def _difference(context: Context, contrast: Contrast) -> str:
+    """Return the sentence on one difference, its interval in brackets on one line."""
+    said = context.narrative.difference(contrast)
+    return BRACKET.sub(lambda found: unbroken(found.group()), said)
+
+
+def unbroken(interval: str) -> str:
+    """Return an interval that stays on one line."""
+    return interval.replace(" ", "\u00a0")
 
 
 def forest_scale(context: Context, outcome: str) -> Scale:

@@ -178,8 +178,18 @@ def test_made_up_records_are_called_so_on_the_first_screen(audience: str) -> Non
     given = report_example.release()
     plain = render_page(given, audience=audience)  # type: ignore[arg-type]
     assert "Synthetic records" not in plain
+    assert "@bottom-right{content:counter" in plain
     made_up = replace(given, study={**given.study, "synthetic": True})
     page = render_page(made_up, audience=audience)  # type: ignore[arg-type]
     answer = page[page.index('id="answer"') :][:2500]
     assert "every person is made up" in answer
     assert page.count("Synthetic") >= 3
+    assert '@page{@bottom-right{content:"Synthetic records' in page
+
+
+def test_an_interval_in_a_sentence_stays_on_one_line() -> None:
+    lead = re.search(r'class="lead" data-r="lead">([^<]*)', _page("clinic"))
+    assert lead
+    brackets = re.findall(r"\([^()]*interval[^()]*\)", lead.group(1))
+    assert brackets
+    assert not any(" " in bracket for bracket in brackets)

@@ -43,7 +43,7 @@ const say = (name, text, root = document) => all(`[data-r=${name}]`, root).forEa
 function typeName(slot, short = false) {
   const type = D.types[slot];
   const swatch = g('svg', {class: 'sw', 'aria-hidden': 'true'}, use(`b${slot}`, {x: 7, y: 7}));
-  return h('span', {class: `ty kt${slot}`}, swatch, short ? type.short : type.name);
+  return h('span', {class: `ty kt${slot}`}, swatch, (short ? type.short : type.name).replaceAll(' + ', '\u00a0+ '));
 }
 function bars(level) {
   return g('svg', {class: 'bars', 'aria-hidden': 'true'}, use(`v${level}`));
@@ -71,6 +71,9 @@ function read(outcome, exposure, reference, visit) {
 const verdict = found => (found.shown && found.more ? `${found.short}: ${found.more}` : found.short);
 /* An amount without the bracket of its unit, to stand before a bracket. */
 const plainly = amount => amount && amount.replace(/ \([^)]*\)/, '');
+/* An interval and its brackets stay on one line. */
+const unbroken = interval => interval.replaceAll(' ', '\u00a0');
+const kept = text => text.replace(/\([^()]* to [^()]*\)/g, unbroken);
 const others = () => D.types.map((_, slot) => slot).filter(slot => slot !== slotOf(S.c));
 const format = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
@@ -110,7 +113,7 @@ function drawLead(section, outcome, reference, visit) {
   const found = read(outcome, slotOf(S.f), reference, visit);
   const said = format(D.templates.sentences[found.code], {exposure: D.types[slotOf(S.f)].phrase, reference: D.types[reference].phrase,
     amount: plainly(found.amount), interval: found.sizeInterval, reason: found.more});
-  say('lead', `${outcome.shared[visit]} ${said}`.trim(), section);
+  say('lead', `${outcome.shared[visit]} ${kept(said)}`.trim(), section);
 }
 const hatch = () => h('i', {class: 'hat'}, 'hidden');
 const hatched = text => text.split('\u25a8').flatMap((part, k) => (k ? [hatch(), part] : [part]));
@@ -206,7 +209,7 @@ function drawChecks() {
       h('th', {scope: 'row'}, main ? h('b', {class: `kt${slot}`}, words(label)) : words(label), h('small', {}, words(sub))),
       h('td', {class: 'pic'}, rowPicture(main ? `k${slot}` : 'kink', main ? `a${slot}` : null,
         `forest-${outcome.id}`, outcome.scale, estimate, low, high)),
-      h('td', {class: 'est'}, said));
+      h('td', {class: 'est'}, kept(said)));
   }));
 }
 
