@@ -6,22 +6,21 @@ from dataclasses import dataclass
 
 from outcomes.figures.svg import drawn_line, drawn_marks, line_layer, picture, text
 from outcomes.figures.timeline import Timeline
-from outcomes.figures.trajectory import Course, after_start, safe, spread
+from outcomes.figures.trajectory import RIGHT, Course, after_start, safe, spread
 from outcomes.results.wording import number
 
 WEEK_ROOM, PAPER_ROOM = 24, 32
 """Percent of a small axis that the words of the chosen week need, on a screen and on paper."""
 BELOW = 13
 """Pixels under a small panel that a number below the lowest line needs."""
-LAST = 100.0
-"""Percent of the axis at which the last visit stands."""
 
 
 def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> str:
     """Paint a small trajectory of two types for a card.
 
     The means stand at the chosen visit, so that they belong to the difference that the card gives;
-    the ends of the lines carry names alone.
+    the ends of the lines carry names alone. No line stands under them: the axis does not begin at
+    zero.
     """
     height = 88
     pair = {e: course.lines[e] for e in (reference, exposure)}
@@ -31,7 +30,7 @@ def mini_picture(course: Course, exposure: str, reference: str, visit: str) -> s
     line = course.timeline
     means = _mini_means(small, visit, height)
     base = height + (BELOW if means else 4)
-    parts = [f'<line class="axl" x1="0" x2="100%" y1="{base}" y2="{base}"/>']
+    parts = []
     for k, (label, words) in enumerate(zip(line.labels, line.ticks, strict=True)):
         chosen = label == visit
         if not chosen and (line.tight(k) or k in _beside(line, visit, WEEK_ROOM)):
@@ -67,7 +66,7 @@ class _Mean:
 
     @property
     def last(self) -> bool:
-        return self.x == LAST
+        return self.x == RIGHT
 
 
 def _at_visit(course: Course, visit: str) -> dict[str, _Mean]:

@@ -64,6 +64,8 @@ def text(x: str, y: float, words: str, *, css: str = "q", anchor: str = "") -> s
 
 HATCH = "M-9 0L-3 -8M-5 0L1 -8M-1 0L5 -8M3 0L9 -8"
 """What stands in the place of a hidden number, on the line of its text."""
+EDGE = 5.0
+"""Percent of an axis within which a label turns inwards."""
 LARGE, SMALL = 5.0, 3.9
 """Radius of the markers of rows and of lines, in pixels."""
 
@@ -189,17 +191,17 @@ def dot(x: float) -> str:
 
 
 def axis_picture(scale: Scale, *, share: bool = False, end: str = "") -> str:
-    """Write the tick labels under rows."""
+    """Write the tick labels under rows; the last share alone has its sign.
+
+    A label at an end of the axis stays inside it, so that it cannot meet that of the axis beside.
+    """
     places = tick_decimals(scale.ticks)
-    words = [
-        text(
-            f"{scale.place(t):g}%",
-            16,
-            f"{number(100 * t, 0)}\u00a0%" if share else number(t, places),
-            anchor="middle",
-        )
-        for t in scale.ticks
-    ]
+    words = []
+    for tick in scale.ticks:
+        x, sign = scale.place(tick), "\u00a0%" if tick == scale.ticks[-1] else ""
+        side = "start" if x < EDGE else "end" if x > 100 - EDGE else "middle"
+        said = f"{number(100 * tick, 0)}{sign}" if share else number(tick, places)
+        words.append(text(f"{x:g}%", 16, said, anchor=side))
     if end:
         words.append(text("100%", 33, end, anchor="end"))
     return picture("".join(words), 38 if end else 22, css="ax")

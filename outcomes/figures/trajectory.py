@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 HEIGHT = 176
 SHORT = 3
 """Characters of a count that fit between two visits a few days apart."""
+RIGHT = 100.0
+"""Percent of the axis at which a whole line ends."""
 GHOSTS = 7
 """Types up to which the others are drawn behind a panel."""
 
@@ -200,17 +202,21 @@ def _n_rows(course: Course, pair: Sequence[str]) -> str:
 
 
 def _end_labels(course: Course) -> str:
-    """Write names beside the last points, moved apart."""
-    ends = [
-        (course.points(e)[-1].y * HEIGHT / 100 + 4, e) for e in course.looks if course.points(e)
-    ]
-    places = spread([y for y, _ in sorted(ends)], 13.5, 8, HEIGHT + 4)
-    words = (
-        f'<text x="10" y="{y:g}" class="sm kt{course.looks[e].slot}">{safe(course.looks[e].short)}'
-        "</text>"
-        for y, (_, e) in zip(places, sorted(ends), strict=True)
-    )
-    return f'<svg x="100%" overflow="visible">{"".join(words)}</svg>'
+    """Write names beside the last points, moved apart and joined to their lines."""
+    last = {e: course.points(e)[-1] for e in course.looks if course.points(e)}
+    ends = sorted((point.y * HEIGHT / 100, e) for e, point in last.items())
+    places = spread([y for y, _ in ends], 13.5, 4, HEIGHT)
+    parts = []
+    for place, (y, exposure) in zip(places, ends, strict=True):
+        look = course.looks[exposure]
+        if last[exposure].x == RIGHT:
+            parts.append(
+                f'<line class="led k{look.slot}" x1="5" x2="14" y1="{y:.1f}" y2="{place:g}"/>'
+            )
+        parts.append(
+            f'<text x="16" y="{place + 4:g}" class="sm kt{look.slot}">{safe(look.short)}</text>'
+        )
+    return f'<svg x="100%" overflow="visible">{"".join(parts)}</svg>'
 
 
 def safe(words: str) -> str:

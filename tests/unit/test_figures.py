@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,10 +12,25 @@ from outcomes.figures.codelivery import Combination, codelivery_figure, codelive
 from outcomes.figures.forest import ForestRow, build_scale, forest_figure
 from outcomes.figures.mini import mini_picture
 from outcomes.figures.responder import Share, responder_figure
-from outcomes.figures.svg import Estimate, Scale, definitions, marker_shapes, row_picture, whisker
+from outcomes.figures.svg import (
+    Estimate,
+    Scale,
+    axis_picture,
+    definitions,
+    marker_shapes,
+    row_picture,
+    whisker,
+)
 from outcomes.figures.theme import CONFIG, build_looks
 from outcomes.figures.timeline import build_level, build_timeline
-from outcomes.figures.trajectory import Course, Value, panel_picture, spread, trajectory_figure
+from outcomes.figures.trajectory import (
+    Course,
+    Value,
+    panel_picture,
+    spread,
+    together_picture,
+    trajectory_figure,
+)
 
 LOOKS = build_looks(
     [
@@ -154,6 +170,22 @@ def test_a_small_trajectory_has_its_numbers_at_the_visit_of_the_card() -> None:
     last = mini_picture(course, "exercise", "usual_care", "end")
     assert "3.5 Exercise" in last
     assert "4.4" not in last
+    assert "axl" not in picture
+
+
+def test_every_name_at_an_end_is_joined_to_its_line() -> None:
+    course = _course()
+    whole = together_picture(course, "exercise", "pain")
+    assert whole.count('class="led') == len(LOOKS)
+    short = {**course.lines, "manual_therapy": _line(6.0, 4.3, 4.1, None)}
+    cut = together_picture(replace(course, lines=short), "exercise", "pain")
+    assert cut.count('class="led') == len(LOOKS) - 1
+
+
+def test_labels_at_the_ends_of_an_axis_stay_inside() -> None:
+    drawn = axis_picture(Scale(low=0.0, high=0.42, ticks=(0.0, 0.2, 0.4)), share=True)
+    labels = re.findall(r'text-anchor="(\w+)">([^<]+)<', drawn)
+    assert labels == [("start", "0"), ("middle", "20"), ("end", "40\u00a0%")]
 
 
 def test_end_labels_are_spread_and_kept_inside() -> None:

@@ -61,7 +61,7 @@ const lineAt = line => -(paperNow() ? 20 : 24) - (paperNow() ? 12 : 15) * line;
 const HIDDEN = '–';
 function counts(course, slots, width) {
   const aside = (n, k) => (k === 0 && n.length > 3 ? -8 : 0);
-  const size = width < 340 ? Math.min(small(), 10) : small();
+  const size = width < 340 ? Math.min(small(), paperNow() ? 8.2 : 10) : small();
   const row = (slot, line) => course.n[D.types[slot].id].map((n, k) => ({
     x: course.weeks[k], xshift: aside(n, k), y: 0, yref: 'paper', yanchor: 'top', yshift: lineAt(line), text: width < 300 && course.tight[k] ? '' : n,
     showarrow: false, font: {size, color: colour(slot, true)}})).filter(note => note.text !== HIDDEN);
@@ -114,15 +114,17 @@ function togetherFigure(course, width) {
   const ends = D.types.map((type, slot) => {
     const {x, y} = course.traces[type.id][1];
     const last = y.findLastIndex(value => value !== null);
-    return {slot, x: x[last], y: tall * (course.high - y[last]) / (course.high - course.low), shown: last >= 0};
+    return {slot, whole: last === y.length - 1, y: tall * (course.high - y[last]) / (course.high - course.low), shown: last >= 0};
   }).filter(end => end.shown).sort((a, b) => a.y - b.y);
   const places = spread(ends.map(end => end.y), small() + 2, tall);
-  const names = ends.map((end, k) => ({x: 1, xref: 'paper', xanchor: 'left', xshift: 8, y: 1, yref: 'paper', yanchor: 'middle',
+  const names = ends.map((end, k) => ({x: 1, xref: 'paper', xanchor: 'left', xshift: 15, y: 1, yref: 'paper', yanchor: 'middle',
     yshift: -places[k], text: escaped(D.types[end.slot].short), showarrow: false,
-    font: {size: small(), color: colour(end.slot, true)}}));
+    font: {size: paperNow() ? 8.6 : small(), color: colour(end.slot, true)}}));
+  const leaders = ends.flatMap((end, k) => (end.whole ? [{type: 'line', xref: 'paper', yref: 'paper', xsizemode: 'pixel', ysizemode: 'pixel',
+    xanchor: 1, yanchor: 1, x0: 5, x1: 14, y0: -end.y, y1: -places[k], opacity: .7, line: {color: colour(end.slot), width: 1}}] : []));
   const made = frame(course, width, []);
-  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: paperNow() ? 104 : 126, t: 10, b: 54},
-    shapes: made.shapes, annotations: names, xaxis: made.xaxis, yaxis: made.yaxis})};
+  return {traces, layout: layoutOf({height: high(), width, margin: {l: 26, r: paperNow() ? 104 : 132, t: 10, b: 54},
+    shapes: [...made.shapes, ...leaders], annotations: names, xaxis: made.xaxis, yaxis: made.yaxis})};
 }
 /* Plotly reads a few tags in its texts; labels may not hold any. */
 const escaped = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -143,13 +145,19 @@ function curveFigure(outcome, width) {
   const at = keys[key][0];
   const labels = [f, c].map(slot => ({slot, value: share(slot, key)})).filter(end => end.value !== null)
     .sort((a, b) => b.value - a.value);
-  const near = labels.length === 2 && labels[0].value - labels[1].value < .1;
-  const notes = labels.map((end, k) => ({x: at, y: 100 * end.value, xanchor: 'left', xshift: 8, yshift: near ? (k ? -10 : 10) : 0,
-    text: `<b>${escaped(D.types[end.slot].short)} ${Math.round(100 * end.value)} %</b>`, showarrow: false,
-    bgcolor: faint(token('paper'), .8), font: {color: colour(end.slot, true)}}));
+  /* A value belongs to the step that ends at its threshold: its words stand left of the line. Where
+     steps are short, those of the upper value stand where it falls away from them, on the right. */
+  const [left, right] = [{xanchor: 'right', align: 'right', xshift: -7}, {xanchor: 'left', align: 'left', xshift: 8}];
+  const short = width / plain.length < 50 && key !== plain.at(-1);
+  const notes = labels.map((end, k) => ({...(key === plain[0] || (short && !k) ? right : left), x: at, y: 100 * end.value, yanchor: k ? 'top' : 'bottom', yshift: k ? -2 : 2,
+    text: `<b>${escaped(D.types[end.slot].short)}<br>${Math.round(100 * end.value)} %</b>`, showarrow: false,
+    font: {color: colour(end.slot, true)}}));
+  traces.push({type: 'scatter', mode: 'markers', hoverinfo: 'skip', cliponaxis: false, x: labels.map(() => at),
+    y: labels.map(end => 100 * end.value), marker: {size: 8, color: labels.map(end => colour(end.slot)),
+      line: {color: token('paper'), width: 1.2}}});
   const upwards = {x: 0, xref: 'paper', xanchor: 'left', xshift: -40, y: 1, yref: 'paper', yanchor: 'bottom', yshift: 6,
     text: '↑ share of people', showarrow: false, font: {size: small(), color: token('ink3')}};
-  return {traces, layout: layoutOf({height: paperNow() ? 200 : 260, width, margin: {l: 44, r: 12, t: 24, b: 30}, annotations: [...notes, upwards],
+  return {traces, layout: layoutOf({height: paperNow() ? 180 : 260, width, margin: {l: 44, r: 12, t: 24, b: 30}, annotations: [...notes, upwards],
     shapes: [{type: 'line', x0: at, x1: at, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink'), width: 1.6}},
       {type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, line: {color: token('ink3'), width: 1, dash: 'dot'}}],
     yaxis: {range: [0, 100], tickvals: [0, 25, 50, 75, 100], ticktext: ['0', '25', '50', '75', '100 %']},
@@ -171,7 +179,7 @@ function headPanel(place) {
   place.classList.toggle('followed', D.types[slot].id === (S.f === S.c ? null : S.f));
   if (place.closest('figure').dataset.fig === 'use') return;
   const found = read(outcomeOf(place.closest('.effect').dataset.o), slot, slotOf(S.c), placeOf(S.v));
-  one('p', place).textContent = found.shown ? `${plainly(found.amount)} (${found.sizeInterval})` : found.short;
+  one('p', place).textContent = found.shown ? `${plainly(found.amount)} (${unbroken(found.sizeInterval)})` : found.short;
 }
 function paint(Plotly, place) {
   const box = one('.plot', place);
