@@ -10,6 +10,8 @@ from tests.report_variants import VARIANTS
 
 pytestmark = pytest.mark.browser
 WIDTHS = (1440, 820, 390, 320)
+PAPER = 703
+"""Pixels between the margins of A4; what is wider makes the browser shrink every page."""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PANELS_DRAWN = "document.querySelectorAll('#o-pain .drawn .main-svg').length > 5"
 
@@ -28,6 +30,32 @@ def test_a_page_is_silent_alone_and_never_wider_than_the_screen(
     for width in WIDTHS:
         opened.page.set_viewport_size({"width": width, "height": 900})
         opened.until(f"{OVERFLOW} === 0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clinic", "hostile", "twelve_types"])
+def test_a_forest_keeps_its_room_at_every_width(
+    name: str, visit: Any, pages: dict[str, str]
+) -> None:
+    opened = visit(pages[name])
+    opened.ready()
+    least = (
+        "Math.min(...[...document.querySelectorAll('.forest:not([hidden]) tbody td.pic')]"
+        ".map(cell => cell.getBoundingClientRect().width))"
+    )
+    for width in WIDTHS:
+        opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.until(f"{least} > 180")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clinic", "twelve_types"])
+def test_nothing_is_wider_than_the_paper(name: str, visit: Any, pages: dict[str, str]) -> None:
+    opened = visit(pages[name], viewport={"width": PAPER, "height": 1000})
+    opened.ready()
+    opened.page.emulate_media(media="print")
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    opened.until(f"{OVERFLOW} === 0")
 
 
 @pytest.mark.slow
