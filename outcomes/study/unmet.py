@@ -37,6 +37,7 @@ SMALL: Final = "small_"
 def check_asked(records: Records, spec: StudySpec) -> list[Problem]:
     """Return what the study asks of its records and does not find there."""
     days = _days(records)
+    nobody = list(_regions(records, spec))
     return [
         *_instruments(spec, days),
         *_prescriptions(records, spec),
@@ -44,7 +45,7 @@ def check_asked(records: Records, spec: StudySpec) -> list[Problem]:
         *_unplaced(spec, days),
         *_programs(records, spec),
         *_covariates(records, spec),
-        *_dataset(records, spec),
+        *(nobody or _dataset(records, spec)),
     ]
 
 
@@ -171,6 +172,23 @@ def _covariates(records: Records, spec: StudySpec) -> Iterator[Problem]:
             "Map them to episodes or patients, or take them out of the list.",
             "note" if default else "warning",
         )
+
+
+def _regions(records: Records, spec: StudySpec) -> Iterator[Problem]:
+    """Say that no episode is of the regions asked for: what else stops the study follows from it."""
+    asked = spec.population.body_regions
+    if not asked or not records.has("episodes", "body_region"):
+        return
+    rows = records.connection.execute("SELECT DISTINCT body_region FROM episodes").fetchall()
+    held = sorted({str(region) for (region,) in rows if region is not None})
+    if set(held) & set(asked):
+        return
+    there = ", ".join(map(repr, held)) if held else "no region at all"
+    yield _stopping(
+        "[population] body_regions",
+        f"no episode is of {' or '.join(map(repr, asked))}; the records hold {there}."
+        " Recode the regions in mapping.toml, or name those that are to be studied",
+    )
 
 
 def _dataset(records: Records, spec: StudySpec) -> Iterator[Problem]:

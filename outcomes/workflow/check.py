@@ -95,8 +95,15 @@ def _of_records(path: Path, progress: Progress) -> list[Problem]:
 
 
 def _gravest_first(problems: list[Problem]) -> list[Problem]:
-    once = dict.fromkeys(problems)
-    return sorted(once, key=lambda problem: SEVERITIES.index(problem.severity))
+    """Put fatal problems first; a table that errors have emptied stands behind those errors."""
+
+    def rank(problem: Problem) -> tuple[int, bool]:
+        emptied = problem.rule == "empty_table" and errors
+        severity = "error" if emptied else problem.severity
+        return SEVERITIES.index(severity), emptied
+
+    errors = any(problem.severity == "error" for problem in problems)
+    return sorted(dict.fromkeys(problems), key=rank)
 
 
 def check_report(file: str | Path) -> list[str]:

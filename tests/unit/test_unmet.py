@@ -161,3 +161,12 @@ def test_a_covariate_that_would_leave_nobody_is_fatal(tmp_path: Path) -> None:
     found = asked(tmp_path, model=model)
     assert found[-1].severity == "fatal"
     assert str(found[-1]).startswith("study.toml [model] covariates: 'payer' not in the records")
+
+
+def test_a_region_that_no_episode_is_of_is_the_one_thing_that_stops_the_study(
+    tmp_path: Path,
+) -> None:
+    problem = only(asked(tmp_path, population={"body_regions": ["neck"]}))
+    assert problem.severity == "fatal"
+    assert "[population] body_regions" in problem.table
+    assert "no episode is of 'neck'; the records hold 'low_back'" in problem.message
