@@ -175,7 +175,7 @@ def _covariates(records: Records, spec: StudySpec) -> Iterator[Problem]:
 
 
 def _regions(records: Records, spec: StudySpec) -> Iterator[Problem]:
-    """Say that no episode is of the regions asked for: what else stops the study follows from it."""
+    """Say that no episode is of the regions asked for, which is why nothing else can be."""
     asked = spec.population.body_regions
     if not asked or not records.has("episodes", "body_region"):
         return
