@@ -115,6 +115,7 @@ def test_order_of_rows_and_coding_do_not_matter(data):
     assert compare_fits(one, two).gate[1] == "open"
 
 
+@pytest.mark.slow
 def test_under_the_null_p_values_are_uniform():
     """Equal variances and correlations of the truth: toeph against cs, many subjects."""
     rng = np.random.default_rng(8)

@@ -309,6 +309,7 @@ def test_summary_says_what_was_seen_and_tested(data, fitted):
     assert row.split()[3] == f"{correlation:.4g}"
 
 
+@pytest.mark.slow
 def test_summary_of_a_large_fit_stays_a_page():
     data = trial(n=300, weeks=tuple(range(1, 13)), missing=0.3)
     text = fit(data, "score ~ exposure*week*sex", covariance="toep").summary()

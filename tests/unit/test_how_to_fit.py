@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "look-into-a-fit.md"
 
 
+@pytest.mark.slow
 def test_every_block_and_call_runs(monkeypatch, capsys):
     monkeypatch.chdir(PAGE.parents[2])
     text = PAGE.read_text()

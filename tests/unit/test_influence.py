@@ -103,6 +103,7 @@ def test_a_part_without_which_there_is_no_fit_says_why(data):
     assert (rows.gate.drop("c0") == "open").all()
 
 
+@pytest.mark.slow
 def test_more_comparisons_than_clusters_are_no_test():
     """A joint test needs a covariance of full rank; the summary goes on without it."""
     data = trial(clinics=7, n=150)

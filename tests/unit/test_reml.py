@@ -237,6 +237,7 @@ def test_planted_values_come_back():
     np.testing.assert_allclose(fit.sigmas[0], VISIT_COVARIANCE, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_dropout_on_the_seen_scores_does_no_harm():
     rng = np.random.default_rng(17)
     hits, estimates, errors = 0, [], []
