@@ -121,7 +121,7 @@ def _against_first(sizes: Sequence[int]) -> Array:
 
 
 def _test(inference: Inference, rows: Array) -> dict[str, Any]:
-    known = ~np.isnan(estimate(inference, rows).estimate)
+    known = ~np.isnan(estimate(inference, rows).std_error)
     if not known.any():
         return {**_NO_TEST, "gate": NOT_ESTIMABLE}
     try:

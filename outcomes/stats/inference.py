@@ -167,10 +167,12 @@ class Inference:
         Raises
         ------
         NotEstimable
-            Where a row is not estimable, no row is different from zero, or the empirical covariance
-            comes from too few clusters for so many rows.
+            Where a row is not estimable, or is determined by a single cluster alone, no row is
+            different from zero, or the empirical covariance comes from too few clusters.
         """
         rows = self.cells.basis.rows(L)
+        if self.empirical is not None and self.empirical.undetermined(np.nan_to_num(rows)).any():
+            raise NotEstimable("A joint test has a row that a single cluster determines.")
         mix = _independent(rows)
         rows, estimate = mix @ rows, mix @ self.cells.basis.estimate(L, self.point.gamma)
         covariance = rows @ self.phi_used @ rows.T

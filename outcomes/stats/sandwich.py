@@ -26,7 +26,7 @@ All of this depends on a cluster through :math:`\tilde X_i' \tilde X_i` and
 :math:`\tilde X_i' \tilde e_i` alone, so a cluster with more rows than coefficients is replaced by
 the triangle of its orthogonal decomposition. Where a cluster alone determines a combination of
 coefficients, an eigenvalue of :math:`H_i` is one: its residual is zero whatever the truth, so that
-combination has no empirical standard error by CR2 and CR3, and none is given.
+combination has no empirical standard error, and none is given.
 
 The pass over the rows costs :math:`O(n T r (q + T))` and holds a few thousand subjects at a time.
 
@@ -227,12 +227,11 @@ def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwic
 
 def _adjusted(white: Array, power: float) -> tuple[Array, Array]:
     """``(I - H)^-power`` (c, m, m), and the unit directions (k, r) in which H is one."""
-    n_clusters, m, rank = white.shape
-    if power == 0.0:
-        return np.broadcast_to(np.eye(m), (n_clusters, m, m)), np.zeros((0, rank))
     leverage, vectors = np.linalg.eigh(white @ np.swapaxes(white, 1, 2))
     alone = leverage > 1.0 - _ALONE
     factor = np.where(alone, 0.0, np.where(alone, 1.0, 1.0 - leverage) ** -power)
+    if power == 0.0:
+        factor = np.ones_like(factor)
     adjusted = (vectors * factor[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     clusters, places = np.nonzero(alone)
     single = np.einsum("km,kmr->kr", vectors[clusters, :, places], white[clusters])
