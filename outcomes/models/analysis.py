@@ -336,6 +336,7 @@ def _check_primary_found(fit: OutcomeFit) -> None:
 def _add_unadjusted(rows: OutcomeRows, about: Description, collected: Collected) -> None:
     plain = welch_effects(rows.y, rows.study.exposure, len(about.exposures))
     closed = unestimated(plain, about, "fewer than two episodes were measured")
+    closed |= count_gate(about).reasons  # where too few were seen, not even whether it is one
     means = mean_rows(plain, about, closed, analysis=UNADJUSTED, method=UNADJUSTED)
     pairs = pair_rows(plain, about, closed, analysis=UNADJUSTED, method=UNADJUSTED)
     collected.rows["unadjusted"] += [*means, *pairs]

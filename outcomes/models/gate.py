@@ -18,7 +18,8 @@
     prognostic score from that of all who were followed, in standard deviations of the score within
     types. The prognostic score is the covariates' part of the fitted model at the visit [1]_.
     Regression adjusts by extrapolation where groups lie more than half a standard deviation apart
-    [2]_, which is the default limit.
+    [2]_, which is the default limit. This and ``estimable`` are asked only where group size and
+    follow-up suffice: of a number that is kept back they would tell whether it is zero.
 ``converged``
     Whether the model could be fitted; the value is the norm of its gradient.
 
@@ -84,11 +85,15 @@ def check_gate(fit: OutcomeFit) -> Gate:
     rows = [_row(about, "", "", "converged", fit.fit.gradient_norm, GRADIENT_LIMIT, "")]
     for (t, visit), (e, exposure) in product(enumerate(about.visits), enumerate(about.exposures)):
         counted = _counted(about, t, e)
+        # What a fit makes of a type says whether any of it was seen: not asked where too few were.
+        asked = all(check[-1] for check in counted)
         of_the_fit = (
             ("estimable", float(there[e, t]), 1.0, bool(there[e, t])),
             ("overlap", distance[e, t], limit, not distance[e, t] > limit),
         )
-        rows += [_judged(about, visit, exposure, *check) for check in (*counted, *of_the_fit)]
+        unasked = (("estimable", np.nan, 1.0, True), ("overlap", np.nan, limit, True))
+        checks = (*counted, *(of_the_fit if asked else unasked))
+        rows += [_judged(about, visit, exposure, *check) for check in checks]
     return Gate(rows=tuple(rows), reasons=_reasons(rows))
 
 

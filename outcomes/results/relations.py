@@ -121,6 +121,7 @@ def _flow(ledger: Ledger, name: str, rows: list[Row]) -> None:
             continue
         if boxes:
             ledger.add_up(boxes[-1], [entry, *reasons])
+        ledger.lines.append((tuple(reasons), None))
         _lie_within(ledger, boxes, entry)
         if people is not None:
             _lie_within(ledger, patients, people)

@@ -823,3 +823,30 @@ def test_a_hidden_zero_of_episodes_is_not_told_by_its_patients() -> None:
     flow = _strict(flow=rows)["flow"].set_index("step")
     assert flow.loc[["set_aside", "young"], ["n_episodes", "n_patients"]].isna().all(axis=None)
     assert flow.loc["ended", ["n_episodes", "n_patients"]].tolist() == [0, 0]
+
+
+def test_a_hidden_reason_may_be_zero_for_all_a_reader_knows() -> None:
+    steps = [
+        ("records", "kept", 330),
+        ("region", "left_out", 20),
+        ("young", "left_out", 2),
+        ("red_flag", "left_out", 3),
+        ("old", "left_out", 0),
+        ("eligible", "kept", 305),
+        ("ended", "left_out", 0),
+        ("analysed", "kept", 305),
+    ]
+    rows = [
+        {
+            "order": order,
+            "step": step,
+            "kind": kind,
+            "label": step,
+            "n_episodes": episodes,
+            "n_patients": episodes,
+        }
+        for order, (step, kind, episodes) in enumerate(steps)
+    ]
+    flow = _strict(flow=rows)["flow"].set_index("step")["n_episodes"]
+    assert flow[["young", "red_flag", "old"]].isna().all()
+    assert flow["ended"] == 0

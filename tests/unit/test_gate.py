@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from outcomes.models.analysis import analyse
@@ -32,6 +33,28 @@ def test_an_ordinary_study_passes(fit):
     assert all(row["passed"] for row in gate.rows)
     assert gate.reasons == {}
     assert len(gate.rows) == 1 + 4 * 3 * 4
+
+
+@pytest.mark.parametrize("left", [1, 5])
+def test_where_too_few_were_seen_nothing_else_tells_whether_any_was(left):
+    data = dataset(500)
+    rows = data.visit_rows.copy()
+    group = data.episodes.loc[data.episodes["exposure"].eq("exercise"), "episode_id"]
+    late = rows["visit"].eq("week_52") & rows["episode_id"].isin(group) & rows["pain"].notna()
+
+    def closed(kept):
+        rows_then = rows.copy()
+        rows_then.loc[rows.index[late][kept:], "pain"] = np.nan
+        found = analyse(replace(data, visit_rows=rows_then)).tables
+        where = "visit == 'week_52' and exposure == 'exercise' and outcome == 'pain'"
+        gate = found["gate"].query(where)
+        plain = found["unadjusted"].query("visit == 'week_52' and outcome == 'pain'")
+        shown = gate.assign(value=gate["value"].where(gate["check"] != "follow_up"))
+        return shown.reset_index(drop=True), plain["gate"].tolist()
+
+    none, some = closed(0), closed(left)
+    pd.testing.assert_frame_equal(none[0], some[0])
+    assert none[1] == some[1]
 
 
 @pytest.mark.parametrize(
