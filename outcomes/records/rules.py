@@ -17,6 +17,8 @@ from outcomes.core.problems import Severity
 from outcomes.records.sql import ident, literal
 from outcomes.records.staging import ORPHAN, bit
 
+DECIDING: Final = ("age", "red_flags")
+"""Columns of episodes by which a study may leave an episode out, whatever is unknown being kept."""
 OPTIONAL_PARENTS: Final = ("patients", "providers", "clinics")
 """Tables that only describe: without its row there an episode can still be analysed."""
 KIND_WORDS: Final = {
@@ -81,9 +83,10 @@ def column_rules(
 def describes(table: Table, column: Column) -> bool:
     """Whether a column only describes people and places: without it they can still be studied.
 
-    Not so the days on the clock of an episode: an empty one would say that care goes on.
+    Not so the days on the clock of an episode: an empty one would say that care goes on. Nor what
+    decides who is studied: an empty age or red flag would let in whom a readable one keeps out.
     """
-    days = column.name.endswith("_day")
+    days = column.name.endswith("_day") or column.name in DECIDING
     people = table.name in ("episodes", *OPTIONAL_PARENTS)
     return people and column.nullable and column.kind != "key" and not days
 

@@ -87,7 +87,11 @@ def find_origins(path: Path) -> tuple[list[Origin], list[str]]:
         raise UsageError(f"{path} does not exist. Name the folder or file that holds the records.")
     if path.is_file():
         return ([] if _is_sheet(path) else [_origin(path)]), [path.name] * _is_sheet(path)
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    entries = sorted(
+        entry
+        for entry in path.iterdir()
+        if not entry.name.startswith(".") and not entry.is_fifo()  # reading one waits for ever
+    )
     origins = [_origin(entry) for entry in entries if entry.suffix.lower() in TEXT_ENDINGS]
     origins += [_origin(entry) for entry in entries if entry.suffix.lower() == ".parquet"]
     for folder in (entry for entry in entries if entry.is_dir() and entry.name != TRUTH):

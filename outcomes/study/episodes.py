@@ -220,7 +220,7 @@ def _notes(steps: Steps, population: PopulationSpec, has: Has) -> list[str]:
     if population.episodes == "first" and not has("episodes", "patient_day"):
         notes.append(
             "The records hold no 'episodes.patient_day', so which episode of a patient came first"
-            " is not known: the one that is listed first was taken."
+            " is not known: the one whose id comes first was taken."
         )
     age, red_flags = steps.row(UNANSWERED)
     if age and (population.min_age > 0 or population.max_age < 120):

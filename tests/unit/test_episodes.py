@@ -118,14 +118,14 @@ def test_the_first_eligible_episode_of_a_patient_can_be_taken_alone(tmp_path: Pa
     assert dataset.episodes["episode_id"].tolist() == [1, 2, 5, 7]
 
 
-def test_without_a_clock_the_episode_that_is_listed_first_is_taken(tmp_path: Path) -> None:
+def test_without_a_clock_the_episode_whose_id_comes_first_is_taken(tmp_path: Path) -> None:
     episodes = [episode(n, patient_day=None) for n in range(1, 7)]
     for row in episodes:
         del row["patient_day"]
     episodes[5]["patient_id"] = "p0001"
     dataset = built(tmp_path, episodes, population={"episodes": "first"})
     assert counts(dataset)["later_episode"] == (1, 1)
-    assert any("listed first" in note for note in dataset.notes)
+    assert any("id comes first" in note for note in dataset.notes)
 
 
 def test_rows_that_intake_set_aside_are_in_the_flow(tmp_path: Path) -> None:

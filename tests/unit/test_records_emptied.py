@@ -19,7 +19,6 @@ AFTER = "E3,P3,neck,26,42,no,2024-03,90\nE4,P1,neck,27,43,no,2024-04,90\n"
     [
         ("bmi", "E2,P2,low_back,270,41,no,2024-02,75", "range"),
         ("bmi", "E2,P2,low_back,slim,41,no,2024-02,75", "type"),
-        ("age", "E2,P2,low_back,25,410,no,2024-02,75", "range"),
         ("leg_pain", "E2,P2,low_back,25,41,perhaps,2024-02,75", "type"),
         ("start_month", "E2,P2,low_back,25,41,no,May,75", "type"),
     ],
@@ -51,6 +50,13 @@ def test_an_impossible_day_on_the_clock_still_costs_the_episode(tmp_path: Path) 
     assert records.n_quarantined["episodes"] == 1
     (problem,) = [one for one in records.problems if one.rule == "range"]
     assert problem.remedy.endswith("The rows are set aside.")
+
+
+def test_an_impossible_age_may_decide_who_is_studied_and_costs_the_episode(tmp_path: Path) -> None:
+    rows = RIGHT.replace(",25,41,", ",25,410,") + AFTER
+    records = read_records(write_example(tmp_path, {"episodes.csv": EPISODES + rows}))
+    assert records.n_quarantined["episodes"] == 1
+    assert len(records.frame("episodes")) == 3
 
 
 @pytest.mark.parametrize("written", ["270", "slim"])
