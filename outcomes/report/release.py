@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 SUPPRESSED = "suppressed"
+AGAIN = "Make the release again with 'outcomes run'."
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,22 @@ def read_release(folder: str | Path) -> Release:
     words = folder / "study.json"
     if not words.is_file():
         raise UsageError(f"{folder} holds no study.json, so it is not a release folder.")
-    study = json.loads(words.read_text(encoding="utf-8"))
-    if study.get("schema") != SCHEMA:
-        raise UsageError(
-            f"{words} has schema {study.get('schema')!r}; this version reads {SCHEMA}."
-        )
-    tables = {
-        path.stem: with_suppressed(pd.read_parquet(path))
-        for path in sorted((folder / "tables").glob("*.parquet"))
-        if path.stem in TABLES
-    }
+    try:
+        study = json.loads(words.read_text(encoding="utf-8"))
+        schema = study.get("schema")
+    except (ValueError, AttributeError) as error:
+        raise UsageError(f"{words} is damaged. {AGAIN}") from error
+    if schema != SCHEMA:
+        raise UsageError(f"{words} has schema {schema!r}; this version reads {SCHEMA}.")
+    tables = {}
+    for path in sorted((folder / "tables").glob("*.parquet")):
+        if path.stem not in TABLES:
+            continue
+        try:
+            tables[path.stem] = with_suppressed(pd.read_parquet(path))
+        except (ValueError, OSError) as error:
+            raise UsageError(f"{path} is damaged. {AGAIN}") from error
+        absent = {column.name for column in TABLES[path.stem].columns} - set(tables[path.stem])
+        if absent:
+            raise UsageError(f"{path} holds another table: no {sorted(absent)[0]!r}. {AGAIN}")
     return Release(study, tables)

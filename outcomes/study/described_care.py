@@ -200,7 +200,8 @@ def _register_course(opened: Analysed) -> None:
     episodes = opened.dataset.episodes
     unknown = np.full(opened.n, "unknown", dtype=object)
     values = episodes["chronicity"].to_numpy(dtype=object) if "chronicity" in episodes else unknown
-    frame = pd.DataFrame({"position": np.arange(opened.n), "chronicity": values})
+    texts = pd.array(values, dtype="string")  # a column of nothing but gaps would have no type
+    frame = pd.DataFrame({"position": np.arange(opened.n), "chronicity": texts})
     opened.cursor.register("chronicity_frame", frame)
     opened.run(
         "create temp table analysed_course as select a.*, c.chronicity "

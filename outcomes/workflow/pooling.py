@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from outcomes.core.atomic import check_replaceable, replaced_file
-from outcomes.core.errors import UsageError
+from outcomes.core.errors import OutcomesError, UsageError
 from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_file, hash_json, versions
 from outcomes.records import read_records
@@ -97,6 +97,7 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 
 def _read(path: Path) -> dict[str, Part]:
+    from outcomes.models.description import read_description
     from outcomes.stats.moments import Moments
 
     try:
@@ -104,17 +105,22 @@ def _read(path: Path) -> dict[str, Part]:
             manifest = json.loads(archive.read(MANIFEST))
             if manifest.get("format") != FORMAT:
                 raise KeyError(FORMAT)
-            return {
+            parts = {
                 name: (
                     Moments.from_bytes(archive.read(f"{name}.moments")),
                     json.loads(archive.read(f"{name}.json")),
                 )
                 for name in manifest["outcomes"]
             }
-    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        for _, about in parts.values():
+            read_description(about)
+    except OutcomesError:
+        raise
+    except Exception as error:  # whatever a damaged file does on the way
         raise UsageError(
             f"{path} is not a whole file of moments. Name files that 'outcomes moments' wrote."
         ) from error
+    return parts
 
 
 # ----------------------------------------------------------------------------------- and together
@@ -154,6 +160,7 @@ def pool_moments(files: Sequence[Path], *, out: Path) -> Path:
     from outcomes.models.analysis import analyse_moments, pool_moments
 
     check_replaceable(out.absolute())
+    _check_once(files)
     sites = [_read(file) for file in files]
     found: dict[str, list[pd.DataFrame]] = {}
     abouts: dict[str, Mapping[str, Any]] = {}
@@ -167,6 +174,21 @@ def pool_moments(files: Sequence[Path], *, out: Path) -> Path:
     tables = {name: pd.concat(parts, ignore_index=True) for name, parts in found.items()}
     write_results(_results(tables, abouts, files), out)
     return out / "report.html"
+
+
+def _check_once(files: Sequence[Path]) -> None:
+    """Raise where two files are the same: their patients would count twice."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        if not file.is_file():
+            continue
+        content = hash_file(file)
+        if content in seen:
+            raise UsageError(
+                f"{file} is the same as {seen[content]}: its patients would count twice. Name each"
+                " once."
+            )
+        seen[content] = file
 
 
 def _part(site: Mapping[str, Part], name: str, file: Path) -> Part:

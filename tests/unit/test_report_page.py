@@ -193,3 +193,24 @@ def test_an_interval_in_a_sentence_stays_on_one_line() -> None:
     brackets = re.findall(r"\([^()]*interval[^()]*\)", lead.group(1))
     assert brackets
     assert not any(" " in bracket for bracket in brackets)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("study.json", "{", "damaged"),
+        ("study.json", "[]", "damaged"),
+        ("tables/flow.parquet", "PAR1", "damaged"),
+    ],
+)
+def test_a_damaged_release_is_named(name: str, content: str, words: str, tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    (folder / "tables").mkdir(parents=True)
+    release = report_example.release()
+    (folder / "study.json").write_text(json.dumps(release.study))
+    for table, rows in release.tables.items():
+        rows.to_parquet(folder / "tables" / f"{table}.parquet")
+    assert set(read_release(folder).tables) == set(release.tables)
+    (folder / name).write_text(content)
+    with pytest.raises(UsageError, match=words):
+        read_release(folder)
