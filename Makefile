@@ -61,8 +61,9 @@ bench: setup  ## ratios against a bare scan and named peers
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.mmrm
 
-simulation: setup  ## coverage of the planted truth, 400 data sets of 5,000 episodes
+simulation: setup  ## coverage of the planted truth, and the level of the tests
 	$(BIN)/python -m tests.simulation.coverage --studies 400 --episodes 5000
+	$(BIN)/python -m tests.simulation.inference --studies 2000
 
 docs: setup  ## write the generated reference pages
 	$(BIN)/python -m docs.generate
