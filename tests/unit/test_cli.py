@@ -307,4 +307,6 @@ def test_ctrl_c_at_any_moment_of_a_check_ends_without_a_traceback(tmp_path: Path
     command = [sys.executable, "-m", "outcomes", "check", str(tmp_path / "records")]
     for after in (0.0, 0.1, 0.3, 0.5, 0.7):
         code, said = interrupted(command, "Reading and checking", after)
-        assert (code, "Traceback" in said) == (ExitCode.INTERRUPTED, False), (after, said)
+        # A process that the signal itself ends is 130 to a shell as well.
+        assert code in (ExitCode.INTERRUPTED, -signal.SIGINT), (after, code, said)
+        assert "Traceback" not in said
