@@ -1,42 +1,34 @@
-r"""The columns of a formula, factored into what a subject is and which visit it is.
+"""The columns of a formula, factored into what a subject is and which visit it is.
 
-Method
-------
 Moments need the design row of a subject at visit t as a fixed linear function of one row of
-numbers, :math:`x_{it} = B_t z_i`. The formula is evaluated once on the used rows. Then, visit by
-visit, each of its columns is
-
-* zero for everyone: it has no part at this visit;
-* the same number c for everyone: c times the column of ones;
-* equal, exactly, to a column of z at every subject seen at this visit (where that column is not
-  yet known for a subject, it becomes known): one times that column;
-* or new: it becomes a column of z.
-
-A column that does not change over time is thus one column of z however many interactions with the
-visit it has; one that does is a column a visit. Only exact equality counts, so that
-:math:`B_t z_i` gives back every used row to the last digit. Values of z that no used row needs are
-set to the mean of their column; they take no part.
+numbers, which :mod:`outcomes.models.factoring` finds. The formula is evaluated once on the used
+rows, all at once or a part at a time; what depends on all of them, such as the knots of a spline,
+is settled on whole columns first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from formulaic import ModelSpec
 from formulaic.errors import FormulaicError
+from formulaic.formula import SimpleFormula
+from formulaic.parser.types import Term
 
 from outcomes.core.errors import UsageError
+from outcomes.models.factoring import Factoring
 from outcomes.models.formula import Parsed, coefficient_names
-from outcomes.models.long_rows import LongRows
+from outcomes.models.used_rows import LongRows
+from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.subjects import Subjects
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-
-_SAMPLE = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,35 +39,24 @@ class Design:
     ----------
     columns : tuple of str
         Names of the p coefficients.
-    z : (n, q) array
-        One row a subject.
     z_names : tuple of str
+        Names of the q columns of z.
     maps : (T, p, q) array
         ``maps[t] @ z`` is the design row at visit t.
-    y : (n, T) array
-        NaN where unseen.
-    weights : (n, T) array or None
-        One where unseen.
-    group : (n,) array
-        Codes of the covariance groups.
-    cluster : (n,) array or None
-        Codes of what a sandwich keeps together.
     model_spec : formulaic.ModelSpec
         Of the right side: gives the design of any other rows.
     response_spec : formulaic.ModelSpec
         Of the left side.
+    subjects : Subjects or PartsOfFiles
+        The wide rows, for a second pass.
     """
 
     columns: tuple[str, ...]
-    z: Array
     z_names: tuple[str, ...]
     maps: Array
-    y: Array
-    weights: Array | None
-    group: Integers
-    cluster: Integers | None
     model_spec: Any
     response_spec: Any
+    subjects: Subjects | PartsOfFiles
 
     @property
     def linked(self) -> tuple[frozenset[str], ...]:
@@ -86,73 +67,139 @@ class Design:
             for term in self.model_spec.term_slices
         )
 
-    @property
-    def subjects(self) -> Subjects:
-        """The wide rows, for a second pass."""
-        return Subjects(
-            z=self.z, y=self.y, group=self.group, weights=self.weights, cluster=self.cluster
-        )
-
     def rows(self, frame: pd.DataFrame) -> Array:
         """(m, p): design rows of a frame with the covariates of the formula."""
-        return _matrix(self.model_spec, frame)
+        return np.asarray(_matrix(self.model_spec, frame), dtype=np.float64)
 
     def responses(self, frame: pd.DataFrame) -> Array:
         """(m,): the left side at a frame with its columns; NaN where one is missing."""
-        return _matrix(self.response_spec, frame)[:, 0]
+        return np.asarray(_matrix(self.response_spec, frame), dtype=np.float64)[:, 0]
 
 
-def _matrix(model_spec: Any, frame: pd.DataFrame) -> Array:
-    with np.errstate(all="ignore"):
-        matrix = model_spec.get_model_matrix(frame, context={}, na_action="ignore")
-    return np.asarray(matrix, dtype=np.float64)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PartsOfFiles:
+    """Wide rows of a table in files, made anew at each pass."""
+
+    rows: LongRows
+    factoring: Factoring
+    specs: tuple[Any, Any]
+
+    def parts(self) -> Iterator[Subjects]:
+        """Some subjects at a time, in the order of the parts."""
+        for part in self.rows.parts():
+            y, x = _evaluate(part, self.specs)
+            z = self.factoring.apply(np.asarray(x, dtype=np.float64), part)
+            yield _subjects(part, z, y)
 
 
-def build_design(rows: LongRows, parsed: Parsed) -> Design:
-    """Evaluate the formula once and factor its columns.
+def read_design(
+    rows: LongRows, parsed: Parsed, *, by_cluster: bool = False
+) -> tuple[Design, Moments]:
+    """Evaluate the formula, factor its columns, and add up the moments: the pass over the rows.
+
+    Parameters
+    ----------
+    by_cluster : bool
+        Whether the moments keep the clusters apart.
 
     Raises
     ------
     UsageError
         Where a term cannot be evaluated, or gives numbers that are not finite.
     """
-    response, response_spec, matrix = _evaluate(rows, parsed)
-    n_visits = len(rows.visits)
-    by_visit = [np.flatnonzero(rows.visit == t) for t in range(n_visits)]
-    z, z_names, maps = _factor(matrix, rows, by_visit)
-    weights = None
-    if rows.weights is not None:
-        weights = _wide(rows.weights, rows, 1.0)
-    return Design(
-        columns=coefficient_names(list(map(str, matrix.columns))),
-        z=z,
-        z_names=z_names,
-        maps=maps,
-        y=_wide(response, rows, np.nan),
-        weights=weights,
-        group=_by_subject(rows.group, rows),
-        cluster=None if rows.cluster is None else _by_subject(rows.cluster, rows),
-        model_spec=matrix.model_spec,
-        response_spec=response_spec,
+    specs = _specs(rows, parsed)
+    factoring = Factoring(rows.visits, ())
+    moments: Moments | None = None
+    for part in rows.parts():
+        y, x = _evaluate(part, specs)
+        specs = y.model_spec, x.model_spec
+        if moments is None:
+            factoring = Factoring(rows.visits, x.model_spec.column_names)
+        subjects = _subjects(part, factoring.learn(np.asarray(x, dtype=np.float64), part), y)
+        moments = _add(moments, subjects, factoring, rows, by_cluster=by_cluster)
+    if moments is None:
+        raise UsageError("The table has no rows.")
+    files = PartsOfFiles(rows=rows, factoring=factoring, specs=specs)
+    design = Design(
+        columns=coefficient_names(list(map(str, specs[1].column_names))),
+        z_names=tuple(factoring.names),
+        maps=factoring.maps,
+        response_spec=specs[0],
+        model_spec=specs[1],
+        subjects=files if rows.files else subjects,
     )
+    return design, moments
 
 
-def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any, Any]:
-    """The response, how it is made, and the design."""
+def _add(
+    moments: Moments | None,
+    subjects: Subjects,
+    factoring: Factoring,
+    rows: LongRows,
+    *,
+    by_cluster: bool,
+) -> Moments:
+    # Each visit of z has its own columns where it must, so a name alone need not be unique.
+    names = [f"{k}: {name}" for k, name in enumerate(factoring.names)]
+    layout = moments.layout if moments else None
+    if layout is None or layout.n_columns < len(names):
+        layout = choose_layout(
+            subjects.z,
+            subjects.y,
+            columns=names,
+            visits=rows.visits,
+            groups=rows.groups,
+            onto=layout,
+        )
+    new = accumulate(
+        layout,
+        subjects.z,
+        subjects.y,
+        group=subjects.group,
+        cluster=subjects.cluster if by_cluster else None,
+        weights=subjects.weights,
+    )
+    return new if moments is None else moments.widened(layout, factoring.past) + new
+
+
+def _specs(rows: LongRows, parsed: Parsed) -> tuple[Any, Any]:
+    """How the two sides are made; what depends on all rows is settled where they come in parts."""
+    formulas = (parsed.response_formula, parsed.formula)
+    specs = tuple(ModelSpec.from_spec(formula) for formula in formulas)
+    if rows.files is None:
+        return specs[0], specs[1]
+    some = next(rows.parts())
+    settled = []
+    for formula, matrix in zip(formulas, _evaluate(some, specs), strict=True):
+        state = matrix.model_spec.transform_state
+        factors = {f for term in formula for f in term.factors if f.expr in state}
+        variables = matrix.model_spec.factor_variables
+        names = {str(name) for factor in factors for name in variables[factor]}
+        if factors:
+            frame = rows.numbers([name for name in rows.means if name in names])
+            whole = SimpleFormula([Term([factor]) for factor in sorted(factors, key=str)])
+            state = _matrix(ModelSpec.from_spec(whole), frame).model_spec.transform_state
+        settled.append(ModelSpec.from_spec(formula, transform_state=dict(state)))
+    return settled[0], settled[1]
+
+
+def _matrix(model_spec: Any, frame: pd.DataFrame) -> Any:
+    with np.errstate(all="ignore"):
+        return model_spec.get_model_matrix(frame, context={}, na_action="ignore")
+
+
+def _evaluate(rows: LongRows, specs: tuple[Any, ...]) -> list[Any]:
+    """The response and the design, a model matrix each."""
     try:
-        with np.errstate(all="ignore"):
-            left, right = (
-                side.get_model_matrix(rows.frame, context={}, na_action="ignore")
-                for side in (parsed.response_formula, parsed.formula)
-            )
+        sides = [_matrix(spec, rows.frame) for spec in specs]
     except FormulaicError as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
             "texts are categories: a slope or a function needs a numeric column."
         ) from error
-    if left.shape[1] != 1:
+    if sides[0].shape[1] != 1:
         raise UsageError("The left side of the formula must be one column of numbers.")
-    for matrix in (left, right):
+    for matrix in sides:
         wrong = [
             c for c in matrix.columns if not np.isfinite(matrix[c].to_numpy(dtype=float)).all()
         ]
@@ -161,85 +208,18 @@ def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any, Any]:
                 f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
                 "zero. Change the term, or set those rows missing."
             )
-    return left.iloc[:, 0].to_numpy(dtype=np.float64), left.model_spec, right
+    return sides
 
 
-def _factor(
-    matrix: pd.DataFrame, rows: LongRows, by_visit: list[Integers]
-) -> tuple[Array, tuple[str, ...], Array]:
-    """z, its names and the maps."""
-    pool = _Pool(rows.n_subjects)
-    entries: list[tuple[int, int, int, float]] = []
-    for j, name in enumerate(matrix.columns):
-        column = matrix[name].to_numpy(dtype=np.float64)
-        last = -1
-        for t, here in enumerate(by_visit):
-            values = column[here]
-            if not values.size or not values.any():
-                continue
-            if (values == values[0]).all():
-                entries.append((t, j, pool.constant(), float(values[0])))
-                continue
-            subjects = rows.subject[here]
-            last = pool.place(values, subjects, first=last, name=f"{name} at {rows.visits[t]}")
-            entries.append((t, j, last, 1.0))
-    maps = np.zeros((len(by_visit), matrix.shape[1], len(pool.names)))
-    for t, j, k, factor in entries:
-        maps[t, j, k] = factor
-    return pool.finished(), tuple(pool.names), maps
-
-
-class _Pool:
-    """Columns of z found so far; NaN where a value is not yet known."""
-
-    def __init__(self, n_subjects: int) -> None:
-        self.names: list[str] = []
-        self._values = np.empty((8, n_subjects))
-        self._ones = -1
-
-    def constant(self) -> int:
-        """The column of ones."""
-        if self._ones < 0:
-            self._ones = self._add("1")
-            self._values[self._ones] = 1.0
-        return self._ones
-
-    def place(self, values: Array, subjects: Integers, *, first: int, name: str) -> int:
-        """The column that holds these values at these subjects; a new one where none does."""
-        for k in self._candidates(values, subjects, first):
-            known = self._values[k, subjects]
-            new = np.isnan(known)
-            if (new | (known == values)).all():
-                if new.any():
-                    self._values[k, subjects] = values
-                return k
-        k = self._add(name)
-        self._values[k, subjects] = values
-        return k
-
-    def finished(self) -> Array:
-        """(n, q) with the mean of its column for what is not known."""
-        values = self._values[: len(self.names)]
-        for row in values:
-            unknown = np.isnan(row)
-            if unknown.any():
-                row[unknown] = row[~unknown].mean()
-        return np.ascontiguousarray(values.T)
-
-    def _candidates(self, values: Array, subjects: Integers, first: int) -> list[int]:
-        """Columns that agree at a few subjects, the one that served last before the others."""
-        some = np.linspace(0, values.size - 1, min(_SAMPLE, values.size)).astype(np.int64)
-        known = self._values[: len(self.names), subjects[some]]
-        agree = np.flatnonzero((np.isnan(known) | (known == values[some])).all(axis=1))
-        return sorted((int(k) for k in agree), key=lambda k: k != first)
-
-    def _add(self, name: str) -> int:
-        k = len(self.names)
-        if k == len(self._values):
-            self._values = np.concatenate([self._values, np.empty_like(self._values)])
-        self._values[k] = np.nan
-        self.names.append(name)
-        return k
+def _subjects(rows: LongRows, z: Array, response: Any) -> Subjects:
+    y = np.asarray(response, dtype=np.float64)[:, 0]
+    return Subjects(
+        z=z,
+        y=_wide(y, rows, np.nan),
+        group=_by_subject(rows.group, rows),
+        weights=None if rows.weights is None else _wide(rows.weights, rows, 1.0),
+        cluster=None if rows.cluster is None else _by_subject(rows.cluster, rows),
+    )
 
 
 def _by_subject(codes: Integers, rows: LongRows) -> Integers:

@@ -19,9 +19,12 @@ from outcomes.core.errors import EstimationError, UsageError
 from outcomes.models.adjusted_means import Contrasts
 from outcomes.models.design import Design
 from outcomes.models.estimate_rows import NOT_ESTIMABLE
-from outcomes.models.long_rows import LongRows, check_constant, take_columns
+from outcomes.models.long_rows import check_constant
+from outcomes.models.long_tables import take_columns
 from outcomes.models.mmrm_request import MmrmSpec
+from outcomes.models.new_rows import fitted_subjects
 from outcomes.models.reference_grid import ReferenceGrid
+from outcomes.models.used_rows import LongRows
 from outcomes.stats.inference import Inference
 from outcomes.stats.influence import influence_on
 from outcomes.stats.jackknife import fit_without
@@ -51,7 +54,9 @@ def parts_of(name: str, data: Any, spec: MmrmSpec, grid: ReferenceGrid) -> Label
     rows = grid.data
     if data is not None:
         return _from_table(name, data, spec, rows)
-    known: dict[str | None, Any] = {n: rows.frame[n].to_numpy() for n in grid.covariates}
+    known: dict[str | None, Any] = {
+        n: rows.frame[n].to_numpy() for n in grid.covariates if n in rows.frame
+    }
     if rows.clusters is not None and rows.cluster is not None:
         known[spec.cluster] = rows.clusters[rows.cluster]
     known[spec.group] = np.array(rows.groups, dtype=object)[rows.group]
@@ -85,14 +90,14 @@ def influence_table(
     codes, labels = pd.factorize(parts, sort=True)
     if len(labels) < 2:
         raise UsageError(f"All subjects have the same '{name}': nothing can be left out.")
-    total = fit.cells.moments
+    total, subjects = fit.cells.moments, fitted_subjects(design)
     moments = accumulate(
         total.layout,
-        design.z,
-        design.y,
-        group=design.group,
+        subjects.z,
+        subjects.y,
+        group=subjects.group,
         cluster=codes,
-        weights=design.weights,
+        weights=subjects.weights,
     )
     _, std_error = inference.pointwise(asked.rows)
     about = {key: asked.about[key] for key in _ABOUT if key in asked.about}

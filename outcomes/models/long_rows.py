@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,13 @@ from outcomes.models.categories import (
     label,
     used_levels,
 )
+from outcomes.models.long_tables import ParquetTable, open_parquet, take_columns
+from outcomes.models.used_rows import Averaging, LongRows
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Table = pd.DataFrame | ParquetTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,47 +63,8 @@ class Roles:
     visits: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LongRows:
-    """N used rows of n subjects.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Columns of the formula: floats, or categoricals of the levels that occur.
-    subject, visit : (N,) arrays
-        Codes.
-    group : (N,) array
-        Codes into ``groups``.
-    weights : (N,) array or None
-    cluster : (N,) array or None
-        Codes of what a sandwich keeps together.
-    n_subjects : int
-    visits, groups : tuple of str
-    notes : tuple of str
-    place : (N,) array
-        Rows of the table that was read, counted from 0.
-    labels, clusters : (n,), (c,) arrays
-        What the table calls the subjects and the clusters.
-    """
-
-    frame: pd.DataFrame
-    subject: Integers
-    visit: Integers
-    group: Integers
-    weights: Array | None
-    cluster: Integers | None
-    n_subjects: int
-    visits: tuple[str, ...]
-    groups: tuple[str, ...]
-    notes: tuple[str, ...]
-    place: Integers
-    labels: npt.NDArray[Any]
-    clusters: npt.NDArray[Any] | None
-
-
 def read_long(data: Any, roles: Roles) -> LongRows:
-    """Take the used rows out of a pandas, polars or Arrow table.
+    """Take the used rows out of a pandas, polars or Arrow table, or of Parquet files.
 
     Raises
     ------
@@ -108,16 +73,16 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     NotEstimable
         Where fewer than two subjects are left.
     """
-    table = _as_pandas(data, roles)
-    visit, asked = _code_visits(table, roles)
-    _check_unique(table[roles.subject], visit, asked, roles)
-    columns = {name: _column(table[name], name, roles) for name in _names(roles)}
+    table = _table(data, roles)
+    subject_column = table[roles.subject]
+    visit, asked = _code_visits(subject_column, table[roles.visit], roles)
+    _check_unique(subject_column, visit, asked, roles)
+    columns, missing = _columns(table, roles)
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
     cluster, clusters = None, None
     if roles.cluster:
         cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
-    missing = {name: _missing(values) for name, values in columns.items()}
     if group is not None and roles.group:
         missing[roles.group] = _missing(group)
     if weights is not None and roles.weights:
@@ -125,22 +90,27 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     if cluster is not None and roles.cluster:
         missing[roles.cluster] = cluster < 0
     used, notes = _used(asked, missing, roles)
-    subject, subjects = pd.factorize(table[roles.subject].to_numpy()[used])
+    subject, subjects = pd.factorize(subject_column.to_numpy()[used])
     _check_subjects(len(subjects), int(used.sum()))
-    lost = table.loc[asked, roles.subject].nunique() - len(subjects)
+    lost = subject_column[asked].nunique() - len(subjects)
     if lost:
         notes.append(f"{lost:,} subjects have no usable row and take no part.")
-    frame, level_notes = _frame(columns, visit, used, roles)
+    if roles.visit in columns:
+        columns[roles.visit] = visit
+    frame, level_notes = _factors(columns, used, roles)
+    numbers = [name for name, v in columns.items() if not isinstance(v, pd.Categorical)]
+    means = _means(table, frame, numbers, used, subject)
     group_codes, groups = _groups(group, used, subject, roles)
     if weights is not None:
         _check_weights(weights[used], roles)
+    kept = None if cluster is None else _clusters(cluster[used], subject, roles)
     return LongRows(
         frame=frame,
         subject=subject.astype(np.int64),
         visit=visit.codes[used].astype(np.int64),
         group=group_codes,
         weights=None if weights is None else weights[used],
-        cluster=None if cluster is None else _clusters(cluster[used], subject, roles),
+        cluster=kept,
         n_subjects=len(subjects),
         visits=tuple(visit.categories),
         groups=groups,
@@ -148,40 +118,33 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         place=np.flatnonzero(used),
         labels=np.asarray(subjects),
         clusters=None if clusters is None else np.asarray(clusters),
+        means=means,
+        files=table if isinstance(table, ParquetTable) else None,
+        order=_order(subject if kept is None else kept, roles),
     )
 
 
-def _as_pandas(data: Any, roles: Roles) -> pd.DataFrame:
-    """A pandas table of the columns that some role names."""
+def _table(data: Any, roles: Roles) -> Table:
+    """The columns that some role names."""
     extra = [name for name in (roles.group, roles.weights, roles.cluster) if name]
-    return take_columns(data, [roles.subject, roles.visit, *_names(roles), *extra])
+    names = [roles.subject, roles.visit, *_names(roles), *extra]
+    if isinstance(data, str | Path):
+        return open_parquet(data, names)
+    return take_columns(data, names)
 
 
-def take_columns(data: Any, names: Sequence[str]) -> pd.DataFrame:
-    """A pandas table of these columns, its rows counted from 0.
-
-    Raises
-    ------
-    UsageError
-        Where it is no table, or has a column not at all or twice.
-    """
-    if hasattr(data, "collect") and not hasattr(data, "to_pandas"):
-        data = data.collect()
-    present = data.column_names if hasattr(data, "column_names") else getattr(data, "columns", None)
-    if present is None or not (isinstance(data, pd.DataFrame) or hasattr(data, "to_pandas")):
-        raise UsageError("The data must be a pandas, polars or Arrow table.")
-    needed = list(dict.fromkeys(names))
-    absent = [name for name in needed if name not in list(present)]
-    if absent:
-        raise UsageError(
-            f"No column {', '.join(map(repr, absent))} in the data (nor a function of that name). "
-            f"There are: {', '.join(map(str, present))}."
-        )
-    repeated = [name for name in needed if list(present).count(name) > 1]
-    if repeated:
-        raise UsageError(f"Several columns are named {', '.join(map(repr, repeated))}.")
-    chosen = data[needed] if isinstance(data, pd.DataFrame) else data.select(needed).to_pandas()
-    return pd.DataFrame(chosen).reset_index(drop=True)
+def _columns(
+    table: Table, roles: Roles
+) -> tuple[dict[str, Array | pd.Categorical | None], dict[str, Flags]]:
+    """Columns of the formula, None for numbers that stay in their files; and what is missing."""
+    columns: dict[str, Array | pd.Categorical | None] = {}
+    missing = {}
+    for name in _names(roles):
+        values = _column(table[name], name, roles)
+        missing[name] = _missing(values)
+        stays = isinstance(table, ParquetTable) and not isinstance(values, pd.Categorical)
+        columns[name] = None if stays else values
+    return columns, missing
 
 
 def _names(roles: Roles) -> tuple[str, ...]:
@@ -189,15 +152,17 @@ def _names(roles: Roles) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*roles.response, *roles.covariates]))
 
 
-def _code_visits(table: pd.DataFrame, roles: Roles) -> tuple[pd.Categorical, Flags]:
+def _code_visits(
+    subject: pd.Series, column: pd.Series, roles: Roles
+) -> tuple[pd.Categorical, Flags]:
     """Visits as an ordered category, and which rows are at one that was asked for."""
-    for name in (roles.subject, roles.visit):
-        absent = int(table[name].isna().sum())
+    for name, values in ((roles.subject, subject), (roles.visit, column)):
+        absent = int(values.isna().sum())
         if absent:
             raise UsageError(f"Column '{name}': {absent:,} rows are empty. Complete or drop them.")
-    visit = as_visits(table[roles.visit])
+    visit = as_visits(column)
     if roles.visits is None:
-        return visit.remove_unused_categories(), np.ones(len(table), dtype=np.bool_)
+        return visit.remove_unused_categories(), np.ones(len(visit), dtype=np.bool_)
     unknown = [name for name in roles.visits if name not in visit.categories]
     if unknown or len(set(roles.visits)) < len(roles.visits):
         raise UsageError(
@@ -269,33 +234,53 @@ def _check_subjects(n_subjects: int, n_rows: int) -> None:
         )
 
 
-def _frame(
-    columns: dict[str, Array | pd.Categorical], visit: pd.Categorical, used: Flags, roles: Roles
+def _factors(
+    columns: dict[str, Array | pd.Categorical | None], used: Flags, roles: Roles
 ) -> tuple[pd.DataFrame, list[str]]:
+    """The used rows of the columns, factors with the levels that occur in them."""
     kept: dict[str, Any] = {}
     notes = []
-    for name, values in columns.items():
-        if name == roles.visit:
-            kept[name] = visit[used]
-        elif isinstance(values, pd.Categorical):
-            kept[name] = used_levels(values, used)
-            check_levels(name, kept[name])
-            absent = [level for level in values.categories if level not in kept[name].categories]
-            if absent:
-                notes.append(f"{name}: no usable row at {', '.join(map(repr, absent))}.")
-        else:
+    for name in _names(roles):
+        values = columns[name]
+        if values is None:
+            continue
+        if not isinstance(values, pd.Categorical) or name == roles.visit:
             kept[name] = values[used]
-    frame = pd.DataFrame(kept)
-    _check_finite(frame)
-    return frame, notes
+            continue
+        kept[name] = used_levels(values, used)
+        check_levels(name, kept[name])
+        absent = [level for level in values.categories if level not in kept[name].categories]
+        if absent:
+            notes.append(f"{name}: no usable row at {', '.join(map(repr, absent))}.")
+    return pd.DataFrame(kept, index=pd.RangeIndex(int(used.sum()))), notes
 
 
-def _check_finite(frame: pd.DataFrame) -> None:
-    numbers = frame.select_dtypes("number")
-    infinite = {name: int(np.isinf(numbers[name].to_numpy()).sum()) for name in numbers}
-    wrong = [f"'{name}' in {count:,} rows" for name, count in infinite.items() if count]
+def _means(
+    table: Table, frame: pd.DataFrame, names: Sequence[str], used: Flags, subject: Integers
+) -> dict[str, dict[Averaging, float]]:
+    """Means of the numeric columns, which have to be finite."""
+    means: dict[str, dict[Averaging, float]] = {}
+    wrong = []
+    by_patient = 1.0 / np.bincount(subject)[subject]
+    for name in names:
+        values = frame[name].to_numpy() if name in frame else as_number(table[name])[used]
+        infinite = int(np.isinf(values).sum())
+        if infinite:
+            wrong.append(f"'{name}' in {infinite:,} rows")
+            continue
+        means[name] = {
+            "rows": float(values.mean()),
+            "patients": float(np.average(values, weights=by_patient)),
+        }
     if wrong:
         raise UsageError(f"Infinite numbers: {', '.join(wrong)}. Mend them or set them missing.")
+    return means
+
+
+def _order(unit: Integers, roles: Roles) -> str | None:
+    """The column whose equal values do not stand together, if so."""
+    runs = 1 + np.count_nonzero(np.diff(unit))
+    return (roles.cluster or roles.subject) if runs > len(np.unique(unit)) else None
 
 
 def _groups(

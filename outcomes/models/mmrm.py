@@ -26,17 +26,17 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
-from outcomes.models.design import Design, build_design
+from outcomes.models.design import Design, read_design
 from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
-from outcomes.models.long_rows import LongRows, Roles, read_long, visit_labels
+from outcomes.models.long_rows import Roles, read_long, visit_labels
 from outcomes.models.mmrm_estimates import MmrmFit
 from outcomes.models.mmrm_request import EMPIRICAL, Method, MmrmSpec, WeightKind
 from outcomes.models.mmrm_result import MmrmResult
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import DfMethod, Inference, prepare_inference
 from outcomes.stats.jackknife import Jackknife, leave_clusters_out
-from outcomes.stats.moments import Moments, accumulate, choose_layout
+from outcomes.stats.moments import Moments
 from outcomes.stats.reml import RemlFit, fit_reml
 from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
 
@@ -67,9 +67,10 @@ def fit_mmrm(
 
     Parameters
     ----------
-    data : pandas, polars or Arrow table
+    data : pandas, polars or Arrow table, or path
         One row per subject and visit. Rows with a missing response or covariate are dropped and
-        counted in the notes.
+        counted in the notes. A Parquet file, or a folder of them, is read a part at a time, so
+        that memory holds codes of its rows and not their numbers.
     formula : str
         Such as ``"score ~ baseline*week + exposure*week"``.
     subject, visit : str
@@ -132,8 +133,7 @@ def fit_mmrm(
         visits=spec.visits,
     )
     rows = read_long(data, roles)
-    design = build_design(rows, parsed)
-    moments = _moments(design, rows, by_cluster=spec.inference == "jackknife")
+    design, moments = read_design(rows, parsed, by_cluster=spec.inference == "jackknife")
     reml, fallback = _fit_first(moments, design, spec)
     prepared = prepare_inference(reml, spec.inference, _empirical(reml, design, moments, spec))
     grid = ReferenceGrid(design=design, data=rows, covariates=parsed.covariates)
@@ -182,22 +182,6 @@ def _few_clusters(inference: Inference) -> list[str]:
         f"Standard errors rest on {empirical.n_clusters} clusters: below {FEW_CLUSTERS} they are "
         "uncertain themselves, and those by CR0 too small."
     ]
-
-
-def _moments(design: Design, rows: LongRows, *, by_cluster: bool) -> Moments:
-    # Each visit of z has its own columns where it must, so a name alone need not be unique.
-    names = [f"{k}: {name}" for k, name in enumerate(design.z_names)]
-    layout = choose_layout(
-        design.z, design.y, columns=names, visits=rows.visits, groups=rows.groups
-    )
-    return accumulate(
-        layout,
-        design.z,
-        design.y,
-        group=design.group,
-        cluster=design.cluster if by_cluster else None,
-        weights=design.weights,
-    )
 
 
 def _fit_first(moments: Moments, design: Design, spec: MmrmSpec) -> tuple[RemlFit, list[str]]:

@@ -23,7 +23,7 @@ from outcomes.models.influence import every_coefficient, influence_table, parts_
 from outcomes.models.joint_tests import joint_tests
 from outcomes.models.mmrm_estimates import MmrmEstimates
 from outcomes.models.mmrm_summary import summarise
-from outcomes.models.new_rows import Rows, fitted_rows, read_rows
+from outcomes.models.new_rows import Rows, fitted_rows, fitted_subjects, read_rows
 from outcomes.models.predictions import (
     Interval,
     ResidualKind,
@@ -31,7 +31,8 @@ from outcomes.models.predictions import (
     prediction_table,
     residual_table,
 )
-from outcomes.models.reference_grid import At, Averaging, Weighting
+from outcomes.models.reference_grid import At, Weighting
+from outcomes.models.used_rows import Averaging
 from outcomes.models.visit_changes import means_between
 
 
@@ -287,8 +288,8 @@ class MmrmResult(MmrmEstimates):
         DataFrame
             Subject, visit, residual, indexed by the row's place in the fitted table.
         """
-        rows = fitted_rows(self.spec, self.grid)
-        return residual_table(self.fit.reml, self.grid.design.subjects, rows, kind)
+        rows, subjects = fitted_rows(self.spec, self.grid), fitted_subjects(self.grid.design)
+        return residual_table(self.fit.reml, subjects, rows, kind)
 
     def summary(self) -> str:
         """The fit as text to read; numbers in full are in the tables and fields."""

@@ -18,10 +18,13 @@ from outcomes.core.errors import UsageError
 from outcomes.models.categories import as_category, as_number
 from outcomes.models.design import Design
 from outcomes.models.formula import parse_formula
-from outcomes.models.long_rows import LongRows, check_constant, take_columns
+from outcomes.models.long_rows import check_constant
+from outcomes.models.long_tables import take_columns
 from outcomes.models.mmrm_request import MmrmSpec
 from outcomes.models.reference_grid import ReferenceGrid
+from outcomes.models.used_rows import LongRows
 from outcomes.stats.conditional import VisitRows
+from outcomes.stats.subjects import Subjects
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -46,20 +49,36 @@ class Rows:
     y: Array
 
 
+def fitted_subjects(design: Design) -> Subjects:
+    """Return the subjects that the model was fitted to.
+
+    Raises
+    ------
+    UsageError
+        Where they are in files.
+    """
+    if not isinstance(design.subjects, Subjects):
+        raise UsageError(
+            "The model was fitted to Parquet files, of which no rows are kept: give data= the rows "
+            "that you ask for, or fit the model to a table in memory."
+        )
+    return design.subjects
+
+
 def fitted_rows(spec: MmrmSpec, grid: ReferenceGrid) -> Rows:
-    """Return the rows that the model was fitted to."""
-    data, design = grid.data, grid.design
+    """Return the rows that the model was fitted to, where they are in memory."""
+    data, design, subjects = grid.data, grid.design, fitted_subjects(grid.design)
     root = np.ones(len(data.subject))
     if data.weights is not None and spec.weight_kind == "precision":
         root = np.sqrt(data.weights)
     x = np.empty((len(data.subject), len(design.columns)))
     for t, to_row in enumerate(design.maps):
         here = data.visit == t
-        x[here] = design.z[data.subject[here]] @ to_row.T
+        x[here] = subjects.z[data.subject[here]] @ to_row.T
     return Rows(
         about=about_fitted(spec, data),
         rows=VisitRows(x=x, subject=data.subject, visit=data.visit, group=data.group, root=root),
-        y=design.y[data.subject, data.visit],
+        y=subjects.y[data.subject, data.visit],
     )
 
 
@@ -109,7 +128,7 @@ def read_rows(
         raise UsageError("The table has no rows to predict.")
     fitted_visits = np.array(grid.data.visits, dtype=object)
     visit = _codes(table[spec.visit], grid.data.visits, "are at a visit that was not fitted")
-    frame = pd.DataFrame({n: _covariate(table[n], grid.data.frame[n]) for n in names})
+    frame = pd.DataFrame({n: _covariate(table[n], grid.levels.get(n)) for n in names})
     subject, about = np.arange(len(table)), {spec.visit: fitted_visits[visit]}
     if together:
         subject = _subjects(table[spec.subject], visit)
@@ -132,13 +151,12 @@ def read_rows(
     )
 
 
-def _covariate(series: pd.Series, fitted: pd.Series) -> Any:
-    if not isinstance(fitted.dtype, pd.CategoricalDtype):
+def _covariate(series: pd.Series, levels: tuple[str, ...] | None) -> Any:
+    if levels is None:
         values = as_number(series)
         _check_none(np.isnan(values), series.name, "are empty", "Complete or drop them")
         _check_none(np.isinf(values), series.name, "are infinite", "Mend or drop them")
         return values
-    levels = tuple(map(str, fitted.cat.categories))
     codes = _codes(series, levels, "are at a level that the fit has not seen")
     return pd.Categorical.from_codes(list(codes), pd.Index(levels, dtype=object))
 

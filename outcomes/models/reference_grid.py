@@ -36,12 +36,11 @@ import pandas as pd
 from outcomes.core.errors import UsageError
 from outcomes.models.categories import label
 from outcomes.models.design import Design
-from outcomes.models.long_rows import LongRows
+from outcomes.models.used_rows import Averaging, LongRows
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Weighting = Literal["equal", "proportional", "cells"]
-Averaging = Literal["rows", "patients"]
 At = Mapping[str, object]
 
 
@@ -86,12 +85,8 @@ class ReferenceGrid:
     @cached_property
     def levels(self) -> dict[str, tuple[str, ...]]:
         """Factors of the model, and their levels."""
-        frame = self.data.frame
-        return {
-            name: tuple(frame[name].cat.categories)
-            for name in self.covariates
-            if isinstance(frame[name].dtype, pd.CategoricalDtype)
-        }
+        levels = self.data.levels
+        return {name: levels[name] for name in self.covariates if name in levels}
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -198,16 +193,12 @@ class ReferenceGrid:
                 f"at= names {', '.join(map(repr, unknown))}; the model has "
                 f"{', '.join(map(repr, self.covariates))}."
             )
-        counts = self._row_weights(average_over, self.data.subject)
-        frame = self.data.frame
         levels = {
             name: _some_levels(name, at[name], all_levels) if name in at else all_levels
             for name, all_levels in self.levels.items()
         }
         fixed = {
-            name: _number(name, at[name])
-            if name in at
-            else float(np.average(frame[name].to_numpy(), weights=counts))
+            name: _number(name, at[name]) if name in at else self.data.means[name][average_over]
             for name in self.numbers
         }
         return levels, fixed

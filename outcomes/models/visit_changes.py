@@ -19,12 +19,12 @@ from outcomes.core.errors import UsageError
 from outcomes.models.categories import label
 from outcomes.models.reference_grid import (
     At,
-    Averaging,
     CellMeans,
     ReferenceGrid,
     Weighting,
     check_levels_known,
 )
+from outcomes.models.used_rows import Averaging
 
 
 def means_between(

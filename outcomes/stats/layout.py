@@ -123,6 +123,7 @@ def choose_layout(
     columns: Sequence[str],
     visits: Sequence[str],
     groups: Sequence[str] = ("",),
+    onto: Layout | None = None,
 ) -> Layout:
     """Decide shift and scale from these rows; a constant column of ``z`` stays as it is.
 
@@ -132,9 +133,13 @@ def choose_layout(
         Baseline columns, one row a subject.
     y : (n, T) array
         Response; NaN where unseen. All visits share one shift and one scale.
+    onto : Layout, optional
+        Of the first of these columns and of the visits, which keep what they have.
     """
-    pairs = [_shift_scale(column) for column in z.T]
-    pairs += [_shift_scale(y[np.isfinite(y)])] * y.shape[1]
+    decided = [] if onto is None else list(zip(onto.shift, onto.scale, strict=True))
+    known = len(decided) and len(decided) - y.shape[1]
+    pairs = decided[:known] + [_shift_scale(column) for column in z[:, known:].T]
+    pairs += decided[known:] or [_shift_scale(y[np.isfinite(y)])] * y.shape[1]
     shift, scale = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return Layout(
         columns=tuple(columns),

@@ -52,7 +52,7 @@ from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.stats.information import residual
 from outcomes.stats.moments import root_weights, wide_rows
 from outcomes.stats.reml import RemlFit
-from outcomes.stats.subjects import Subjects, inverse_roots
+from outcomes.stats.subjects import SubjectParts, Subjects, inverse_roots, parts_of_fit
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -73,37 +73,37 @@ class Sandwich:
     ----------
     kind : {'CR0', 'CR2', 'CR3'}
     fit : RemlFit
-    subjects : Subjects
-        Those with a seen visit.
+    subjects : SubjectParts
+        Those that the moments of the fit were made of.
     """
 
     kind: SandwichKind
     fit: RemlFit
-    subjects: Subjects
+    subjects: SubjectParts
 
     @property
     def n_clusters(self) -> int:
         """Clusters with a seen visit."""
-        return int(sum(len(members) for members in self._members))
+        return self._pass[2]
 
     @property
     def phi(self) -> Array:
         """(r, r): the empirical covariance in the basis."""
-        scores, _ = self._pass
-        return np.asarray(self._factor @ scores @ self._factor.T)
+        factor, scores = _root_phi(self.fit), self._pass[0]
+        return np.asarray(factor @ scores @ factor.T)
 
     def undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
         """(m,): rows (m, r) in the basis to which a cluster contributes with leverage one."""
-        _, alone = self._pass
+        alone = self._pass[1]
         if not alone.size:
             return np.zeros(len(rows), dtype=np.bool_)
-        turned = rows @ self._factor
+        turned = rows @ _root_phi(self.fit)
         touched = np.abs(turned @ alone.T).max(axis=1)
         return np.asarray(touched > _TOUCHED * np.linalg.norm(turned, axis=1))
 
     def degrees(self, rows: Array) -> Array:
         """(m,): degrees of freedom of rows (m, r) in the basis; NaN for a row of zeros."""
-        turned = (rows @ self._factor).T
+        turned = (rows @ _root_phi(self.fit)).T
         rank, m = turned.shape
         trace, square, spread = np.zeros(m), np.zeros(m), np.zeros((m, rank, rank))
         for white, _ in self._blocks():
@@ -119,22 +119,40 @@ class Sandwich:
             return np.asarray(trace**2 / (square + (spread**2).sum(axis=(1, 2))))
 
     @cached_property
-    def _pass(self) -> tuple[Array, Array]:
-        """Sum of the scores' products, and the (k, r) unit directions of leverage one."""
-        rank = self._factor.shape[0]
+    def _pass(self) -> tuple[Array, Array, int]:
+        """Sum of the scores' products, the (k, r) unit directions of leverage one, clusters."""
+        rank, n_clusters = self.fit.cells.basis.rank, 0
         total, alone = np.zeros((rank, rank)), [np.zeros((0, rank))]
         for white, error in self._blocks():
             adjusted, single = _adjusted(white, POWERS[self.kind])
             scores = (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0]
             total += scores.T @ scores
             alone.append(single)
-        return total, np.concatenate(alone)
+            n_clusters += len(white)
+        return total, np.concatenate(alone), n_clusters
 
-    @cached_property
-    def _factor(self) -> Array:
-        return np.asarray(np.linalg.cholesky(self.fit.point.phi))
+    def _blocks(self) -> Iterator[tuple[Array, Array]]:
+        """Whitened designs (c, m, r) and residuals (c, m) of clusters of one size."""
+        for part in parts_of_fit(self.subjects, self.fit):
+            yield from _Whitened(fit=self.fit, subjects=part).blocks()
 
-    @cached_property
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Whitened:
+    """Whitened rows of some subjects, in which clusters are whole."""
+
+    fit: RemlFit
+    subjects: Subjects
+
+    def blocks(self) -> Iterator[tuple[Array, Array]]:
+        """Designs (c, m, r) and residuals (c, m) of clusters of one size."""
+        for members in self._members():
+            size = members.shape[1]
+            at_once = max(1, _SUBJECTS_AT_ONCE // size)
+            for some in np.split(members, range(at_once, len(members), at_once)):
+                block = self._cluster_rows(some)
+                yield block[:, :, :-1], block[:, :, -1]
+
     def _members(self) -> tuple[Integers, ...]:
         """Places of the subjects, one array (clusters, size) for each size of a cluster."""
         n, cluster = len(self.subjects.y), self.subjects.cluster
@@ -147,18 +165,9 @@ class Sandwich:
         parts = np.split(order, ends)
         return tuple(part.reshape(-1, size) for part, size in zip(parts, sizes, strict=True))
 
-    def _blocks(self) -> Iterator[tuple[Array, Array]]:
-        """Whitened designs (c, m, r) and residuals (c, m) of clusters of one size."""
-        for members in self._members:
-            size = members.shape[1]
-            at_once = max(1, _SUBJECTS_AT_ONCE // size)
-            for some in np.split(members, range(at_once, len(members), at_once)):
-                block = self._cluster_rows(some)
-                yield block[:, :, :-1], block[:, :, -1]
-
     def _cluster_rows(self, members: Integers) -> Array:
         """(c, m, r + 1): design and residual of clusters (c, size), no longer than they need be."""
-        rank, size = self._factor.shape[0], members.shape[1]
+        rank, size = self.fit.cells.basis.rank, members.shape[1]
         done: Array | None = None
         for some in np.split(members, range(_SUBJECTS_AT_ONCE, size, _SUBJECTS_AT_ONCE), axis=1):
             new = self._whitened(some.reshape(-1)).reshape(len(members), -1, rank + 1)
@@ -185,7 +194,7 @@ class Sandwich:
         """(T, D, r + 1): design in the whitened basis, then the residual, on the stored row."""
         cells, point = self.fit.cells, self.fit.point
         return np.concatenate(
-            [cells.basis.design @ self._factor, residual(cells, point)[:, :, None]], axis=2
+            [cells.basis.design @ _root_phi(self.fit), residual(cells, point)[:, :, None]], axis=2
         )
 
     @cached_property
@@ -197,13 +206,13 @@ class Sandwich:
         return inverse_roots(self.fit, self.subjects)
 
 
-def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwich:
+def sandwich_of(fit: RemlFit, subjects: SubjectParts, kind: SandwichKind) -> Sandwich:
     """Make ready the empirical covariance of a fit.
 
     Parameters
     ----------
     fit : RemlFit
-    subjects : Subjects
+    subjects : SubjectParts
         The rows that the moments of the fit were made of.
     kind : {'CR0', 'CR2', 'CR3'}
 
@@ -216,13 +225,18 @@ def sandwich_of(fit: RemlFit, subjects: Subjects, kind: SandwichKind) -> Sandwic
     """
     if kind not in get_args(SandwichKind):
         raise UsageError(f"'{kind}' is no sandwich; choose from {list(get_args(SandwichKind))}.")
-    found = Sandwich(kind=kind, fit=fit, subjects=subjects.of_fit(fit))
+    found = Sandwich(kind=kind, fit=fit, subjects=subjects)
     if found.n_clusters < 2:
         raise NotEstimable(
             "All rows are of one cluster, so that nothing tells how clusters differ. Leave cluster "
             "out, or use model-based inference such as 'kenward-roger'."
         )
     return found
+
+
+def _root_phi(fit: RemlFit) -> Array:
+    """(r, r): F of the module."""
+    return np.asarray(np.linalg.cholesky(fit.point.phi))
 
 
 def _adjusted(white: Array, power: float) -> tuple[Array, Array]:

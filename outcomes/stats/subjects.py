@@ -13,7 +13,9 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,18 +51,13 @@ class Subjects:
     weights: Array | None = None
     cluster: Integers | None = None
 
-    def of_fit(self, fit: RemlFit) -> Subjects:
-        """Those with a seen visit.
+    def parts(self) -> Iterator[Subjects]:
+        """All of them at once."""
+        yield self
 
-        Raises
-        ------
-        UsageError
-            Where they are not those of the fit.
-        """
-        seen = ~np.isnan(self.y)
-        kept = seen.any(axis=1)
-        if (int(kept.sum()), int(seen.sum())) != (fit.n_subjects, fit.n_observations):
-            raise UsageError("The subjects are not those that the model was fitted to.")
+    def seen(self) -> Subjects:
+        """Those with a seen visit."""
+        kept = ~np.isnan(self.y).all(axis=1)
         if kept.all():
             return self
         return replace(
@@ -71,6 +68,31 @@ class Subjects:
             weights=None if self.weights is None else self.weights[kept],
             cluster=None if self.cluster is None else self.cluster[kept],
         )
+
+
+class SubjectParts(Protocol):
+    """Subjects that come some at a time, the same at every pass; a cluster is in one part."""
+
+    def parts(self) -> Iterator[Subjects]:
+        """One pass."""
+
+
+def parts_of_fit(subjects: SubjectParts, fit: RemlFit) -> Iterator[Subjects]:
+    """Parts of the subjects with a seen visit.
+
+    Raises
+    ------
+    UsageError
+        After the last, where they were not those of the fit.
+    """
+    n_subjects = n_observations = 0
+    for part in subjects.parts():
+        kept = part.seen()
+        n_subjects += len(kept.y)
+        n_observations += int((~np.isnan(kept.y)).sum())
+        yield kept
+    if (n_subjects, n_observations) != (fit.n_subjects, fit.n_observations):
+        raise UsageError("The subjects are not those that the model was fitted to.")
 
 
 def residuals(fit: RemlFit, subjects: Subjects) -> Array:

@@ -6,7 +6,7 @@ import pytest
 from formulaic import Formula
 
 from outcomes.core.errors import UsageError
-from outcomes.models.design import build_design
+from outcomes.models.design import read_design
 from outcomes.models.formula import coefficient_names, parse_formula
 from outcomes.models.long_rows import Roles, read_long
 
@@ -51,7 +51,7 @@ def factored(data, formula):
         visit="week",
     )
     rows = read_long(data, roles)
-    return rows, build_design(rows, parsed)
+    return rows, read_design(rows, parsed)[0]
 
 
 def plain(name):
@@ -63,20 +63,24 @@ def plain(name):
 def test_maps_times_z_are_the_dense_rows(trial, formula):
     rows, design = factored(trial, formula)
     dense = Formula(formula).rhs.get_model_matrix(rows.frame)
-    found = np.einsum("npq,nq->np", design.maps[rows.visit], design.z[rows.subject])
+    found = np.einsum("npq,nq->np", design.maps[rows.visit], design.subjects.z[rows.subject])
     ours = [plain(name) for name in design.columns]
     order = [ours.index(plain(name)) for name in coefficient_names(list(dense.columns))]
     assert np.array_equal(found[:, order], dense.to_numpy(dtype=float))
     assert sorted(order) == list(range(len(design.columns)))
-    assert np.isfinite(design.z).all()
-    assert np.array_equal(design.y[rows.subject, rows.visit], rows.frame["score"].to_numpy())
-    assert np.isfinite(design.y).sum() == len(rows.frame)
+    assert np.isfinite(design.subjects.z).all()
+    assert np.array_equal(
+        design.subjects.y[rows.subject, rows.visit], rows.frame["score"].to_numpy()
+    )
+    assert np.isfinite(design.subjects.y).sum() == len(rows.frame)
 
 
 def test_a_subject_column_is_kept_once_and_a_changing_one_once_a_visit(trial):
     design = factored(trial, "score ~ age*week + exposure*week + dose")[1]
     assert len(design.columns) == 1 + 1 + 2 + 2 + 1 + 2 + 4
-    assert design.z.shape[1] == 1 + 1 + 2 + 3  # the constant, age, exposure, dose at three visits
+    assert (
+        design.subjects.z.shape[1] == 1 + 1 + 2 + 3
+    )  # the constant, age, exposure, dose at three visits
 
 
 def test_the_order_of_mention_names_an_interaction_as_in_r(trial):
