@@ -183,9 +183,17 @@ def _stamp(file: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _write_sorted(table: ParquetTable, names: Sequence[str], order: str, folder: Path) -> None:
+def _write_sorted(table: ParquetTable, names: Sequence[str], order: str, folder: Path) -> Path:
+    """Write the columns in order of one of them, with the number of each row."""
     import duckdb
 
+    # The database does not tell 'age' from 'Age', and would take one for the other.
+    present = [name.casefold() for name in table.names]
+    if any(present.count(name.casefold()) > 1 for name in [*names, order]):
+        raise UsageError(
+            f"Rows of a '{order}' do not stand together in the files, and they cannot be sorted, "
+            "as columns differ in capitals alone. Sort the files, or rename the columns."
+        )
     starts = np.cumsum([0, *table.sizes[:-1]])
     columns = ", ".join(map(_quoted, dict.fromkeys([*names, order])))
     parts = [

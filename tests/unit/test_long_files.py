@@ -25,7 +25,7 @@ FORMULAS = [
 @pytest.fixture
 def table():
     rng = np.random.default_rng(8)
-    n, weeks = 240, [6, 12, 26, 52]
+    n, weeks = 120, [6, 12, 26, 52]
     subject = np.repeat(np.arange(n), 4)
     clinic = rng.integers(0, 12, n)
     data = pd.DataFrame(
@@ -39,7 +39,7 @@ def table():
             "age": rng.normal(50, 9, n).round(1)[subject],
             "dose": rng.integers(0, 9, 4 * n).astype(float),
             # What is zero, one number or constant over time in the first part need not stay so.
-            "late": np.where(subject > 150, rng.normal(size=4 * n).round(2), 0.0),
+            "late": np.where(subject > 75, rng.normal(size=4 * n).round(2), 0.0),
             "clinic": clinic[subject],
             "weight": rng.uniform(0.5, 2.0, n)[subject],
             "row_weight": rng.uniform(0.5, 2.0, 4 * n),
@@ -48,13 +48,13 @@ def table():
     )
     data.loc[rng.random(4 * n) < 0.25, "score"] = np.nan
     data.loc[rng.random(4 * n) < 0.02, "age"] = np.nan
-    data.loc[(subject > 200) & (data.week == 52), "late"] = 4.0
+    data.loc[(subject > 100) & (data.week == 52), "late"] = 4.0
     return data
 
 
 @pytest.fixture
 def small_parts(monkeypatch):
-    monkeypatch.setattr(long_tables, "ROWS_AT_ONCE", 60)
+    monkeypatch.setattr(long_tables, "ROWS_AT_ONCE", 50)
     monkeypatch.setattr(used_rows, "ROWS_AT_ONCE", 100)
 
 
@@ -113,9 +113,11 @@ def test_options_that_need_whole_subjects_or_clusters(table, tmp_path, small_par
         pd.testing.assert_frame_equal(*means, rtol=1e-6)
     compared = [f.contrasts("exposure", by="week", adjust="holm") for f in (ours, other)]
     pd.testing.assert_frame_equal(*compared, rtol=1e-6)
-    new = table.head(20).dropna()
+    new = table[table.week.isin([6, 52])].head(20).dropna()
     pd.testing.assert_frame_equal(ours.predict(new), other.predict(new), rtol=1e-6)
-    assert ours.summary() == other.summary()
+    # The way to the optimum may differ by a step.
+    lines = zip(*(f.summary().splitlines() for f in (ours, other)), strict=True)
+    assert all(a.startswith("method ") for a, b in lines if a != b)
 
 
 def test_parts_hold_whole_clusters_and_each_row_once(table, tmp_path, small_parts):
@@ -182,6 +184,10 @@ def test_files_that_cannot_be_used(table, tmp_path):
     half.assign(age=half.age.astype(str)).to_parquet(tmp_path / "part-1.parquet", index=False)
     with pytest.raises(UsageError, match=r"'age' of 'part-1.parquet' is of another type"):
         fit_mmrm(tmp_path, "score ~ age", **WHO)
+    shuffled = table.assign(Age=1.0).sample(frac=1, random_state=1)
+    shuffled.to_parquet(tmp_path / "whole.parquet", index=False)
+    with pytest.raises(UsageError, match="differ in capitals alone"):
+        fit_mmrm(tmp_path / "whole.parquet", "score ~ age", **WHO)
     table.assign(age=np.inf).to_parquet(tmp_path / "whole.parquet", index=False)
     with pytest.raises(UsageError, match="Infinite numbers: 'age'"):
         fit_mmrm(tmp_path / "whole.parquet", "score ~ age", **WHO)
