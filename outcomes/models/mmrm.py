@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
+from outcomes.core.threads import one_thread
 from outcomes.models.design import Design, read_design
 from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
@@ -48,6 +49,7 @@ FEW_CLUSTERS: Final = 40
 __all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "compare_fits", "fit_mmrm"]
 
 
+@one_thread
 def fit_mmrm(
     data: Any,
     formula: str,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from outcomes.core.errors import UsageError
+from outcomes.core.threads import one_thread
 from outcomes.models.adjusted_means import (
     Question,
     build_contrasts,
@@ -40,6 +41,7 @@ from outcomes.models.visit_changes import means_between
 class MmrmResult(MmrmEstimates):
     """The answer of :func:`outcomes.models.mmrm.fit_mmrm`: its estimates, and what to ask next."""
 
+    @one_thread
     def coefficients(self, *, level: float = 0.95) -> pd.DataFrame:
         """One row a coefficient, in the columns of the estimate tables."""
         check_level(level)
@@ -48,6 +50,7 @@ class MmrmResult(MmrmEstimates):
         about = {"outcome": self.response, "term": list(names)}
         return estimate_table("contrasts", about, linear, level=level)
 
+    @one_thread
     def ls_means(
         self,
         factors: str | Sequence[str],
@@ -94,6 +97,7 @@ class MmrmResult(MmrmEstimates):
         )
         return ls_means_table(self._question(level), cells)
 
+    @one_thread
     def contrasts(
         self,
         factor: str,
@@ -145,6 +149,7 @@ class MmrmResult(MmrmEstimates):
         )
         return contrast_table(self._question(level), asked, adjust_by=adjust, family=family)
 
+    @one_thread
     def influence(
         self,
         part: str,
@@ -186,6 +191,7 @@ class MmrmResult(MmrmEstimates):
             self.fit.reml, self.fit.inference, self.grid.design, parts, part, asked
         )
 
+    @one_thread
     def joint_tests(self, type: int = 3) -> pd.DataFrame:  # noqa: A002 - the field's word
         """F tests of type III, or II, one row a term; see :mod:`outcomes.models.joint_tests`."""
         return joint_tests(self.grid, self.fit.inference, type)
@@ -194,6 +200,7 @@ class MmrmResult(MmrmEstimates):
         """Put this fit beside others; see :func:`outcomes.models.fit_comparison.compare_fits`."""
         return compare_fits(self, *others)
 
+    @one_thread
     def predict(
         self,
         data: Any = None,
@@ -236,6 +243,7 @@ class MmrmResult(MmrmEstimates):
             level=level,
         )
 
+    @one_thread
     def simulate(
         self,
         n: int = 1,

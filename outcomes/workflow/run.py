@@ -23,6 +23,7 @@ from outcomes.core.errors import EstimationError, RecordsError
 from outcomes.core.problems import Problem
 from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_json, versions
+from outcomes.core.threads import one_thread
 from outcomes.records import Records, problems_table, read_records
 from outcomes.report.release import Release, with_suppressed
 from outcomes.results.disclosure import release_tables, release_words
@@ -87,6 +88,7 @@ def run_study_folder(
     return folder
 
 
+@one_thread
 def run_study(
     study: StudySpec,
     out: str | Path | None = None,
@@ -119,17 +121,11 @@ def run_study(
         Records that cannot be used; a primary comparison that cannot be estimated; a folder that
         is not ours.
     """
-    import scipy.linalg  # noqa: F401 - the limits reach only libraries that are loaded
-    from threadpoolctl import threadpool_limits
-
     if out is not None:
         check_replaceable(Path(out).absolute())
-    # Matrices here are small and many: threads of the linear algebra wait for each other more than
-    # they work, and a study on a busy machine took ten times as long with them.
-    with threadpool_limits(limits=1, user_api="blas"):
-        results = _run(study, engine, checkpoints, progress)
-        if out is not None:
-            write_results(results, Path(out), progress=progress)
+    results = _run(study, engine, checkpoints, progress)
+    if out is not None:
+        write_results(results, Path(out), progress=progress)
     return results
 
 
