@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +55,7 @@ def ls_means_table(question: Question, cells: CellMeans) -> pd.DataFrame:
         place = cells.factors.index(question.visit)
         about["visit"] = [cell[place] for cell in cells.cells]
     linear = estimate(question.inference, cells.rows)
+    linear = replace(linear, estimate=linear.estimate + cells.shift)
     return estimate_table("ls_means", about, linear, level=question.level)
 
 

@@ -21,6 +21,7 @@ from formulaic.formula import SimpleFormula
 from formulaic.parser.types import Term
 
 from outcomes.core.errors import UsageError
+from outcomes.models.equal_levels import EqualLevels
 from outcomes.models.factoring import Factoring
 from outcomes.models.formula import Parsed, coefficient_names
 from outcomes.models.used_rows import LongRows
@@ -47,6 +48,8 @@ class Design:
         Of the right side: gives the design of any other rows.
     response_spec : formulaic.ModelSpec
         Of the left side.
+    equal : EqualLevels
+        What the formula sees otherwise than it is.
     subjects : Subjects or PartsOfFiles
         The wide rows, for a second pass.
     """
@@ -56,20 +59,23 @@ class Design:
     maps: Array
     model_spec: Any
     response_spec: Any
+    equal: EqualLevels
     subjects: Subjects | PartsOfFiles
 
     @property
     def linked(self) -> tuple[frozenset[str], ...]:
-        """The names that each term of the right side uses."""
+        """The names that each term of the right side depends on."""
         variables = self.model_spec.factor_variables
-        return tuple(
+        found = [
             frozenset(str(name) for factor in term.factors for name in variables[factor])
             for term in self.model_spec.term_slices
-        )
+        ]
+        return tuple(n | {self.equal.visit} if n & set(self.equal.at) else n for n in found)
 
     def rows(self, frame: pd.DataFrame) -> Array:
         """(m, p): design rows of a frame with the covariates of the formula."""
-        return np.asarray(_matrix(self.model_spec, frame), dtype=np.float64)
+        seen = self.equal.applied(frame)
+        return np.asarray(_matrix(self.model_spec, seen), dtype=np.float64)
 
     def responses(self, frame: pd.DataFrame) -> Array:
         """(m,): the left side at a frame with its columns; NaN where one is missing."""
@@ -83,22 +89,24 @@ class PartsOfFiles:
     rows: LongRows
     factoring: Factoring
     specs: tuple[Any, Any]
+    equal: EqualLevels
 
     def parts(self) -> Iterator[Subjects]:
         """Some subjects at a time, in the order of the parts."""
         for part in self.rows.parts():
-            y, x = _evaluate(part, self.specs)
+            y, x = _evaluate(part, self.specs, self.equal)
             z = self.factoring.apply(np.asarray(x, dtype=np.float64), part)
             yield _subjects(part, z, y)
 
 
 def read_design(
-    rows: LongRows, parsed: Parsed, *, by_cluster: bool = False
+    rows: LongRows, parsed: Parsed, equal: EqualLevels, *, by_cluster: bool = False
 ) -> tuple[Design, Moments]:
     """Evaluate the formula, factor its columns, and add up the moments: the pass over the rows.
 
     Parameters
     ----------
+    equal : EqualLevels
     by_cluster : bool
         Whether the moments keep the clusters apart.
 
@@ -107,11 +115,12 @@ def read_design(
     UsageError
         Where a term cannot be evaluated, or gives numbers that are not finite.
     """
-    specs = _specs(rows, parsed)
+    equal.check({n: levels for n, levels in rows.levels.items() if n in parsed.covariates})
+    specs = _specs(rows, parsed, equal)
     factoring = Factoring(rows.visits, ())
     moments: Moments | None = None
     for part in rows.parts():
-        y, x = _evaluate(part, specs)
+        y, x = _evaluate(part, specs, equal)
         specs = y.model_spec, x.model_spec
         if moments is None:
             factoring = Factoring(rows.visits, x.model_spec.column_names)
@@ -119,13 +128,14 @@ def read_design(
         moments = _add(moments, subjects, factoring, rows, by_cluster=by_cluster)
     if moments is None:
         raise UsageError("The table has no rows.")
-    files = PartsOfFiles(rows=rows, factoring=factoring, specs=specs)
+    files = PartsOfFiles(rows=rows, factoring=factoring, specs=specs, equal=equal)
     design = Design(
         columns=coefficient_names(list(map(str, specs[1].column_names))),
         z_names=tuple(factoring.names),
         maps=factoring.maps,
         response_spec=specs[0],
         model_spec=specs[1],
+        equal=equal,
         subjects=files if rows.files else subjects,
     )
     return design, moments
@@ -162,7 +172,7 @@ def _add(
     return new if moments is None else moments.widened(layout, factoring.past) + new
 
 
-def _specs(rows: LongRows, parsed: Parsed) -> tuple[Any, Any]:
+def _specs(rows: LongRows, parsed: Parsed, equal: EqualLevels) -> tuple[Any, Any]:
     """How the two sides are made; what depends on all rows is settled where they come in parts."""
     formulas = (parsed.response_formula, parsed.formula)
     specs = tuple(ModelSpec.from_spec(formula) for formula in formulas)
@@ -170,7 +180,7 @@ def _specs(rows: LongRows, parsed: Parsed) -> tuple[Any, Any]:
         return specs[0], specs[1]
     some = next(rows.parts())
     settled = []
-    for formula, matrix in zip(formulas, _evaluate(some, specs), strict=True):
+    for formula, matrix in zip(formulas, _evaluate(some, specs, equal), strict=True):
         state = matrix.model_spec.transform_state
         factors = {f for term in formula for f in term.factors if f.expr in state}
         variables = matrix.model_spec.factor_variables
@@ -188,10 +198,11 @@ def _matrix(model_spec: Any, frame: pd.DataFrame) -> Any:
         return model_spec.get_model_matrix(frame, context={}, na_action="ignore")
 
 
-def _evaluate(rows: LongRows, specs: tuple[Any, ...]) -> list[Any]:
+def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> list[Any]:
     """The response and the design, a model matrix each."""
     try:
-        sides = [_matrix(spec, rows.frame) for spec in specs]
+        frame = equal.applied(rows.frame)
+        sides = [_matrix(spec, frame) for spec in specs]
     except FormulaicError as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
@@ -213,6 +224,8 @@ def _evaluate(rows: LongRows, specs: tuple[Any, ...]) -> list[Any]:
 
 def _subjects(rows: LongRows, z: Array, response: Any) -> Subjects:
     y = np.asarray(response, dtype=np.float64)[:, 0]
+    if rows.offset is not None:
+        y = y - rows.offset.values
     return Subjects(
         z=z,
         y=_wide(y, rows, np.nan),

@@ -20,6 +20,7 @@ Integers = npt.NDArray[np.int64]
 
 NOT_ESTIMABLE = "not estimable: the used rows hold no information on it"
 NO_ERROR = "no standard error: a single cluster determines it"
+FIXED = "no test: the model holds it at zero"
 
 
 def estimate(inference: Inference, rows: Array) -> Linear:
@@ -84,8 +85,8 @@ def estimate_table(
         "conf_level": level,
         **(adjusted or {}),
         "gate": np.select(
-            [np.isnan(linear.estimate), np.isnan(linear.std_error)],
-            [NOT_ESTIMABLE, NO_ERROR],
+            [np.isnan(linear.estimate), np.isnan(linear.std_error), linear.std_error == 0],
+            [NOT_ESTIMABLE, NO_ERROR, FIXED],
             "open",
         ),
     }

@@ -119,7 +119,9 @@ def _aligned(first: MmrmEstimates, fit: MmrmEstimates) -> _Compared:
             "miss any covariate of the fits from the table first."
         )
     if not np.array_equal(own.y, other.y[place]):
-        raise UsageError("The fits have other responses, or the same on another scale.")
+        raise UsageError(
+            "The fits have other responses, the same on another scale, or another offset."
+        )
     if not np.allclose(own.rows.root, other.rows.root[place], rtol=1e-12, atol=0.0):
         raise UsageError("The fits have other weights.")
     return _Compared(fit=fit, x=other.rows.x[place], group=other.rows.group[place])

@@ -28,7 +28,7 @@ from outcomes.models.categories import (
     used_levels,
 )
 from outcomes.models.long_tables import ParquetTable, open_parquet, take_columns
-from outcomes.models.used_rows import Averaging, LongRows
+from outcomes.models.used_rows import Averaging, LongRows, Offset
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ class Roles:
     categories : frozenset of str
         Numeric columns that the formula declares categories.
     subject, visit : str
-    group, weights, cluster : str or None
+    group, weights, offset, cluster : str or None
     visits : tuple of str or None
         Labels in order; None takes all in the order of the column.
     """
@@ -59,6 +59,7 @@ class Roles:
     visit: str
     group: str | None = None
     weights: str | None = None
+    offset: str | None = None
     cluster: str | None = None
     visits: tuple[str, ...] | None = None
 
@@ -80,15 +81,20 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     columns, missing = _columns(table, roles)
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
+    offset = as_number(table[roles.offset]) if roles.offset else None
     cluster, clusters = None, None
     if roles.cluster:
         cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
-    if group is not None and roles.group:
-        missing[roles.group] = _missing(group)
-    if weights is not None and roles.weights:
-        missing[roles.weights] = np.isnan(weights)
-    if cluster is not None and roles.cluster:
-        missing[roles.cluster] = cluster < 0
+    missing |= {
+        str(name): _missing(values)
+        for name, values in (
+            (roles.group, group),
+            (roles.weights, weights),
+            (roles.offset, offset),
+            (roles.cluster, cluster),
+        )
+        if values is not None
+    }
     used, notes = _used(asked, missing, roles)
     subject, subjects = pd.factorize(subject_column.to_numpy()[used])
     _check_subjects(len(subjects), int(used.sum()))
@@ -110,6 +116,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         visit=visit.codes[used].astype(np.int64),
         group=group_codes,
         weights=None if weights is None else weights[used],
+        offset=None if offset is None else _offset(offset[used], subject, roles),
         cluster=kept,
         n_subjects=len(subjects),
         visits=tuple(visit.categories),
@@ -126,7 +133,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
 
 def _table(data: Any, roles: Roles) -> Table:
     """The columns that some role names."""
-    extra = [name for name in (roles.group, roles.weights, roles.cluster) if name]
+    extra = [name for name in (roles.group, roles.weights, roles.offset, roles.cluster) if name]
     names = [roles.subject, roles.visit, *_names(roles), *extra]
     if isinstance(data, str | Path):
         return open_parquet(data, names)
@@ -198,10 +205,11 @@ def _column(series: pd.Series, name: str, roles: Roles) -> Array | pd.Categorica
     return as_number(series)
 
 
-def _missing(values: Array | pd.Categorical) -> Flags:
+def _missing(values: Array | Integers | pd.Categorical) -> Flags:
+    """Empty cells, of codes those below zero."""
     if isinstance(values, pd.Categorical):
         return np.asarray(values.codes < 0)
-    return np.isnan(values)
+    return np.isnan(values) if values.dtype.kind == "f" else np.asarray(values < 0)
 
 
 def _used(asked: Flags, missing: dict[str, Flags], roles: Roles) -> tuple[Flags, list[str]]:
@@ -261,20 +269,34 @@ def _means(
     """Means of the numeric columns, which have to be finite."""
     means: dict[str, dict[Averaging, float]] = {}
     wrong = []
-    by_patient = 1.0 / np.bincount(subject)[subject]
     for name in names:
         values = frame[name].to_numpy() if name in frame else as_number(table[name])[used]
         infinite = int(np.isinf(values).sum())
         if infinite:
             wrong.append(f"'{name}' in {infinite:,} rows")
             continue
-        means[name] = {
-            "rows": float(values.mean()),
-            "patients": float(np.average(values, weights=by_patient)),
-        }
+        means[name] = _mean(values, subject)
     if wrong:
         raise UsageError(f"Infinite numbers: {', '.join(wrong)}. Mend them or set them missing.")
     return means
+
+
+def _mean(values: Array, subject: Integers) -> dict[Averaging, float]:
+    by_patient = 1.0 / np.bincount(subject)[subject]
+    return {
+        "rows": float(values.mean()),
+        "patients": float(np.average(values, weights=by_patient)),
+    }
+
+
+def _offset(values: Array, subject: Integers, roles: Roles) -> Offset:
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        raise UsageError(
+            f"Infinite numbers: '{roles.offset}' in {infinite:,} rows. Mend them or set them "
+            "missing."
+        )
+    return Offset(name=str(roles.offset), values=values, means=_mean(values, subject))
 
 
 def _order(unit: Integers, roles: Roles) -> str | None:

@@ -22,12 +22,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from outcomes.core.errors import EstimationError
 from outcomes.core.threads import one_thread
+from outcomes.models.categories import label
 from outcomes.models.design import Design, read_design
+from outcomes.models.equal_levels import EqualLevels
 from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import Roles, read_long, visit_labels
@@ -64,6 +66,8 @@ def fit_mmrm(
     weights: str | None = None,
     weight_kind: WeightKind = "precision",
     cluster: str | None = None,
+    offset: str | None = None,
+    equal_at: Mapping[str, Any] | None = None,
 ) -> MmrmResult:
     """Fit a mixed model for repeated measures to a long table.
 
@@ -97,6 +101,12 @@ def fit_mmrm(
         For a sandwich or the jackknife, the column of what is kept together, such as a patient
         with several episodes or a clinic; constant within a subject. A sandwich takes each subject
         by itself where none is named.
+    offset : str, optional
+        Column that is added to the mean, its coefficient fixed at one. Adjusted means have it at
+        its mean, or at what ``at=`` says.
+    equal_at : mapping, optional
+        A factor to a visit at which its levels have one mean, such as ``{"arm": 0}`` where the
+        response at visit 0 is the baseline of randomised arms.
 
     Returns
     -------
@@ -120,6 +130,8 @@ def fit_mmrm(
         group=group,
         weights=weights,
         weight_kind=weight_kind,
+        offset=offset,
+        equal_at=tuple((factor, label(at)) for factor, at in (equal_at or {}).items()),
         cluster=cluster,
     )
     parsed = parse_formula(formula)
@@ -131,11 +143,13 @@ def fit_mmrm(
         visit=visit,
         group=group,
         weights=weights,
+        offset=offset,
         cluster=cluster,
         visits=spec.visits,
     )
     rows = read_long(data, roles)
-    design, moments = read_design(rows, parsed, by_cluster=spec.inference == "jackknife")
+    equal = EqualLevels(visit=visit, at=dict(spec.equal_at))
+    design, moments = read_design(rows, parsed, equal, by_cluster=spec.inference == "jackknife")
     reml, fallback = _fit_first(moments, design, spec)
     prepared = prepare_inference(reml, spec.inference, _empirical(reml, design, moments, spec))
     grid = ReferenceGrid(design=design, data=rows, covariates=parsed.covariates)

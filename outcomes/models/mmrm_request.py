@@ -31,6 +31,8 @@ class MmrmSpec:
     group: str | None = None
     weights: str | None = None
     weight_kind: WeightKind = "precision"
+    offset: str | None = None
+    equal_at: tuple[tuple[str, str], ...] = ()
     cluster: str | None = None
 
     def __post_init__(self) -> None:

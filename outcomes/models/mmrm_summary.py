@@ -44,11 +44,13 @@ def _head(result: MmrmResult) -> str:
     by = f", one a level of {spec.group}" if spec.group else ""
     weights = f"\nweights      {spec.weights} ({spec.weight_kind})" if spec.weights else ""
     cluster = f" by {spec.cluster}" if spec.cluster else ""
+    offset = f"\noffset       {spec.offset}" if spec.offset else ""
+    equal = "".join(f"\none mean     of {f} at {spec.visit} {at}" for f, at in spec.equal_at)
     return (
         "Mixed model for repeated measures\n"
         f"formula      {spec.formula}\n"
         f"rows         {result.n_observations:,} of {result.n_patients:,} by {spec.subject}, "
-        f"visits {', '.join(result.grid.data.visits)}{weights}\n"
+        f"visits {', '.join(result.grid.data.visits)}{weights}{offset}{equal}\n"
         f"covariance   {fit.covariance}{by}: {fit.n_parameters} parameters\n"
         f"method       {spec.method.upper()}, converged in {fit.n_iterations} steps "
         f"(gradient {result.gradient_norm:.1e})\n"

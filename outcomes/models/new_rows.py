@@ -41,12 +41,14 @@ class Rows:
         came from, counted from 0.
     rows : VisitRows
     y : (N,) array
-        Responses; NaN where unseen, or not asked for.
+        Responses less the offset; NaN where unseen, or not asked for.
+    offset : (N,) array
     """
 
     about: pd.DataFrame
     rows: VisitRows
     y: Array
+    offset: Array
 
 
 def fitted_subjects(design: Design) -> Subjects:
@@ -79,6 +81,7 @@ def fitted_rows(spec: MmrmSpec, grid: ReferenceGrid) -> Rows:
         about=about_fitted(spec, data),
         rows=VisitRows(x=x, subject=data.subject, visit=data.visit, group=data.group, root=root),
         y=subjects.y[data.subject, data.visit],
+        offset=np.zeros(len(x)) if data.offset is None else data.offset.values,
     )
 
 
@@ -122,7 +125,8 @@ def read_rows(
     answer = list(parse_formula(spec.formula).response) if response else []
     weighted = spread and spec.weights is not None and spec.weight_kind == "precision"
     group = spec.group if spread else None
-    extra = [spec.subject] * together + [group] * bool(group) + [spec.weights] * weighted
+    known = [spec.offset] if spec.offset else []
+    extra = known + [spec.subject] * together + [group] * bool(group) + [spec.weights] * weighted
     table = take_columns(data, [spec.visit, *names, *answer, *(name for name in extra if name)])
     if table.empty:
         raise UsageError("The table has no rows to predict.")
@@ -144,10 +148,13 @@ def read_rows(
         group=codes,
         root=_root(table[spec.weights]) if weighted else np.ones(len(table)),
     )
+    offset = _covariate(table[spec.offset], None) if spec.offset else np.zeros(len(table))
+    y = _responses(table[answer], design) - offset if response else np.full(len(table), np.nan)
     return Rows(
         about=pd.DataFrame(about, index=pd.RangeIndex(len(table), name="row")),
         rows=rows,
-        y=_responses(table[answer], design) if response else np.full(len(table), np.nan),
+        y=y,
+        offset=offset,
     )
 
 

@@ -80,7 +80,7 @@ def prediction_table(
     if conditional:
         given = given_seen(rows.rows, rows.y, fit.sigmas, inference.entry_cov)
     estimate, std_error = inference.pointwise(given.rows)
-    estimate = estimate + given.known
+    estimate = estimate + given.known + rows.offset
     columns = {"estimate": estimate, "std_error": std_error}
     if interval is not None:
         columns |= _limits(inference, given, rows, columns, interval, conditional, level)
@@ -165,6 +165,7 @@ def draws_table(
     if conditional:
         drawn = np.where(np.isnan(y)[:, None], drawn, y[:, None])
     names = [f"draw_{k + 1}" for k in range(n)]
+    drawn = drawn + rows.offset[:, None]
     return pd.concat([rows.about, pd.DataFrame(drawn, rows.about.index, names)], axis=1)
 
 

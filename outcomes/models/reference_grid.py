@@ -58,12 +58,15 @@ class CellMeans:
         NaN where the weights are frequencies and the combination was never seen.
     members : (m, n) array of bool
         Subjects seen in the combination.
+    shift : float
+        What is added to each mean, known and not estimated: the offset of the model.
     """
 
     factors: tuple[str, ...]
     cells: list[tuple[str, ...]]
     rows: Array
     members: npt.NDArray[np.bool_]
+    shift: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,7 +123,8 @@ class ReferenceGrid:
         """
         self._check_factors(factors)
         _check_words(weights, average_over)
-        levels, fixed = self._at(at or {}, average_over)
+        shift, at = self._shift(at or {}, average_over)
+        levels, fixed = self._at(at, average_over)
         targets = _combinations({name: levels[name] for name in factors})
         rows = np.zeros((len(targets), len(self.design.columns)))
         grouped = list(self._by_extra_factors(factors))
@@ -138,6 +142,7 @@ class ReferenceGrid:
             cells=list(targets.itertuples(index=False, name=None)),
             rows=rows,
             members=self._members(targets),
+            shift=shift,
         )
 
     def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> CellMeans:
@@ -182,6 +187,16 @@ class ReferenceGrid:
             else:
                 frame[name] = fixed[name]
         return frame
+
+    def _shift(self, at: At, average_over: Averaging) -> tuple[float, At]:
+        """The offset, and ``at`` without it where it is no covariate as well."""
+        offset = self.data.offset
+        if offset is None:
+            return 0.0, at
+        if offset.name not in at:
+            return offset.means[average_over], at
+        rest = {n: v for n, v in at.items() if n != offset.name or n in self.covariates}
+        return _number(offset.name, at[offset.name]), rest
 
     def _at(
         self, at: At, average_over: Averaging

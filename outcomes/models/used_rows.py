@@ -24,6 +24,23 @@ Averaging = Literal["rows", "patients"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Offset:
+    """A column that is added to the mean, its coefficient fixed at one.
+
+    Attributes
+    ----------
+    name : str
+    values : (N,) array
+    means : dict
+        Over rows and over patients.
+    """
+
+    name: str
+    values: Array
+    means: dict[Averaging, float]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class LongRows:
     """N used rows of n subjects.
 
@@ -37,6 +54,7 @@ class LongRows:
     group : (N,) array
         Codes into ``groups``.
     weights : (N,) array or None
+    offset : Offset or None
     cluster : (N,) array or None
         Codes of what a sandwich keeps together.
     n_subjects : int
@@ -60,6 +78,7 @@ class LongRows:
     visit: Integers
     group: Integers
     weights: Array | None
+    offset: Offset | None
     cluster: Integers | None
     n_subjects: int
     visits: tuple[str, ...]
@@ -127,6 +146,7 @@ class LongRows:
             visit=self.visit[index],
             group=self.group[index],
             weights=None if self.weights is None else self.weights[index],
+            offset=self.offset and replace(self.offset, values=self.offset.values[index]),
             cluster=None if self.cluster is None else self.cluster[index],
             n_subjects=len(subjects),
             place=self.place[index],

@@ -7,6 +7,7 @@ from formulaic import Formula
 
 from outcomes.core.errors import UsageError
 from outcomes.models.design import read_design
+from outcomes.models.equal_levels import EqualLevels
 from outcomes.models.formula import coefficient_names, parse_formula
 from outcomes.models.long_rows import Roles, read_long
 
@@ -51,7 +52,7 @@ def factored(data, formula):
         visit="week",
     )
     rows = read_long(data, roles)
-    return rows, read_design(rows, parsed)[0]
+    return rows, read_design(rows, parsed, EqualLevels(visit="week"))[0]
 
 
 def plain(name):
