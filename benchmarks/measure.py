@@ -42,9 +42,9 @@ def cost_of(command: Sequence[str]) -> Cost:
 
 
 def line(name: str, cost: Cost, base: Cost | None = None) -> str:
-    """Lay out one row of a table; the ratio is of wall seconds."""
-    ratio = f"{cost.wall / base.wall:10.1f}" if base else " " * 10
-    return f"{name:<44}{cost.wall:10.2f}{cost.cpu:10.2f}{cost.peak_mb:10.0f}{ratio}"
+    """Lay out one row of a table, with ratios of wall and of CPU seconds."""
+    ratios = f"{cost.wall / base.wall:10.1f}{cost.cpu / base.cpu:10.1f}" if base else ""
+    return f"{name:<44}{cost.wall:10.2f}{cost.cpu:10.2f}{cost.peak_mb:10.0f}{ratios}"
 
 
-HEAD = f"{'':<44}{'wall s':>10}{'cpu s':>10}{'peak MB':>10}{'ratio':>10}"
+HEAD = f"{'':<44}{'wall s':>10}{'cpu s':>10}{'peak MB':>10}{'x wall':>10}{'x cpu':>10}"
