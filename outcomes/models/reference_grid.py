@@ -123,13 +123,13 @@ class ReferenceGrid:
         UsageError
             For names, levels or words that do not exist.
         """
-        self._check_factors(factors)
+        self.check_factors(factors)
         _check_words(weights, average_over)
         levels, fixed = self._at(at or {}, average_over)
-        targets = _combinations({name: levels[name] for name in factors})
+        targets = combinations({name: levels[name] for name in factors})
         rows = np.zeros((len(targets), len(self.design.columns)))
         grouped = list(self._by_extra_factors(factors))
-        averaged = [_combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
+        averaged = [combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
         predicted = self._predict(
             [targets.merge(others, how="cross") for others in averaged], levels, fixed
         )
@@ -142,7 +142,7 @@ class ReferenceGrid:
             factors=tuple(factors),
             cells=list(targets.itertuples(index=False, name=None)),
             rows=rows,
-            members=self._members(targets),
+            members=self.members(targets),
         )
 
     def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> CellMeans:
@@ -192,27 +192,44 @@ class ReferenceGrid:
         self, at: At, average_over: Averaging
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
         """Levels of each factor, and the number of each covariate."""
+        levels, given = self.read_at(at)
+        counts = self._row_weights(average_over, self.data.subject)
+        frame = self.data.frame
+        fixed = {
+            name: given[name]
+            if name in given
+            else float(np.average(frame[name].to_numpy(), weights=counts))
+            for name in self.numbers
+        }
+        return levels, fixed
+
+    def read_at(self, at: At) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
+        """Levels of each factor, all but where ``at`` chooses, and the numbers that it gives.
+
+        Raises
+        ------
+        UsageError
+            Where it names what is not in the model.
+        """
         unknown = [name for name in at if name not in self.covariates]
         if unknown:
             raise UsageError(
                 f"at= names {', '.join(map(repr, unknown))}; the model has "
                 f"{', '.join(map(repr, self.covariates))}."
             )
-        counts = self._row_weights(average_over, self.data.subject)
-        frame = self.data.frame
         levels = {
-            name: _some_levels(name, at[name], all_levels) if name in at else all_levels
+            name: some_levels(name, at[name], all_levels) if name in at else all_levels
             for name, all_levels in self.levels.items()
         }
-        fixed = {
-            name: _number(name, at[name])
-            if name in at
-            else float(np.average(frame[name].to_numpy(), weights=counts))
-            for name in self.numbers
-        }
-        return levels, fixed
+        return levels, {name: _number(name, at[name]) for name in self.numbers if name in at}
 
-    def _check_factors(self, names: Sequence[str]) -> None:
+    def check_factors(self, names: Sequence[str]) -> None:
+        """Raise where a name is no factor of the model, or is there twice.
+
+        Raises
+        ------
+        UsageError
+        """
         wrong = [name for name in names if name not in self.levels]
         if wrong:
             raise UsageError(
@@ -276,7 +293,8 @@ class ReferenceGrid:
             width *= len(chosen)
         return place
 
-    def _members(self, targets: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    def members(self, targets: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """(m, n): subjects with a used row at each combination of levels."""
         place = self._places(targets)
         members = np.zeros((len(targets), self.data.n_subjects), dtype=np.bool_)
         members[place[place >= 0], self.data.subject[place >= 0]] = True
@@ -298,15 +316,21 @@ def check_levels_known(factor: str, names: Sequence[str], levels: Sequence[str])
         )
 
 
-def _some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
+def some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
+    """The levels that are asked for, one or several, in the order of the factor.
+
+    Raises
+    ------
+    UsageError
+    """
     chosen = tuple(map(label, asked if isinstance(asked, list | tuple) else [asked]))
     check_levels_known(name, chosen, levels)
     if not chosen:
-        raise UsageError(f"at= gives factor '{name}' no level.")
+        raise UsageError(f"Factor '{name}' is given no level.")
     return tuple(level for level in levels if level in chosen)
 
 
-def _combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """All combinations, the last name fastest; one row without columns where there is no name."""
     return pd.DataFrame(list(product(*levels.values())), columns=list(levels), dtype=object)
 
