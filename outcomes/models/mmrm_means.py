@@ -19,6 +19,13 @@ from outcomes.models.comparisons import Coefficients, Kind
 from outcomes.models.estimate_rows import check_level, estimate, estimate_table
 from outcomes.models.mmrm_estimates import MmrmEstimates
 from outcomes.models.reference_grid import At, Averaging, Weighting
+from outcomes.models.standardisation import (
+    Covariates,
+    Population,
+    contrasts_table,
+    means_table,
+    standardise,
+)
 from outcomes.models.visit_changes import means_between
 
 
@@ -131,6 +138,102 @@ class MmrmMeans(MmrmEstimates):
         )
         linear = estimate(self.fit.inference, asked.rows)
         return contrast_table(self._question(level), asked, linear, adjust_by=adjust, family=family)
+
+    def standardised_means(
+        self,
+        factor: str,
+        by: str | Sequence[str] | None = None,
+        *,
+        population: Population | None = None,
+        at: At | None = None,
+        between: Sequence[object] | None = None,
+        covariates: Covariates = "random",
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Predictions for everyone at each level of ``factor``, averaged: g-computation.
+
+        They are about the people analysed, where covariates enter by splines, polynomials or
+        products too; LS means are about one person with mean covariates.
+
+        Parameters
+        ----------
+        factor : str
+            The exposure that everyone is set to, with their own covariates.
+        by : str or sequence of str, optional
+            The visit; other factors, over the subjects of each of whose levels to average.
+        population : mapping, optional
+            A factor to a level or some levels: average over these subjects alone. With the exposure
+            itself, such as ``{"exposure": "exercise"}``, the mean in those who had it.
+        at : mapping, optional
+            A covariate to a value that everyone is set to; levels of ``factor``, visits or ``by``.
+        between : pair, optional
+            As in :meth:`ls_means`.
+        covariates : {'random', 'fixed'}
+            Whether standard errors count that other people might have been analysed.
+
+        See Also
+        --------
+        outcomes.models.standardisation : The definitions, and what must hold.
+        """
+        found = standardise(
+            self.grid,
+            self.fit.inference.beta,
+            self.spec,
+            factor,
+            by,
+            population=population,
+            at=at,
+            between=between,
+            covariates=covariates,
+        )
+        return means_table(self._question(level), found, self.grid.design.cluster)
+
+    def standardised_contrasts(
+        self,
+        factor: str,
+        by: str | Sequence[str] | None = None,
+        kind: Kind = "reference",
+        reference: object = None,
+        *,
+        coefficients: Coefficients | None = None,
+        population: Population | None = None,
+        at: At | None = None,
+        between: Sequence[object] | None = None,
+        covariates: Covariates = "random",
+        adjust: Literal["holm", "dunnett"] | None = None,
+        family: Literal["by", "all"] = "by",
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Differences between standardised means: average effects of the exposure.
+
+        Parameters
+        ----------
+        factor, by, population, at, between, covariates
+            As in :meth:`standardised_means`.
+        kind, reference, coefficients, adjust, family
+            As in :meth:`contrasts`.
+        """
+        found = standardise(
+            self.grid,
+            self.fit.inference.beta,
+            self.spec,
+            factor,
+            by,
+            population=population,
+            at=at,
+            between=between,
+            covariates=covariates,
+        )
+        return contrasts_table(
+            self._question(level),
+            found,
+            self.grid.design.cluster,
+            kind=kind,
+            reference=reference,
+            coefficients=coefficients,
+            adjust_by=adjust,
+            family=family,
+        )
 
     def _question(self, level: float) -> Question:
         check_level(level)

@@ -92,6 +92,16 @@ class Sandwich:
         scores, _ = self._pass
         return np.asarray(self._factor @ scores @ self._factor.T)
 
+    def contributions(self, rows: Array) -> Array:
+        """(m, clusters): what each adds to the errors of rows (m, r) in the basis, by its code."""
+        turned, start = rows @ self._factor, 0
+        out = np.empty((len(rows), self._order.size))
+        for white, error in self._blocks():
+            scores, _ = self._scores(white, error)
+            out[:, self._order[start : start + len(scores)]] = turned @ scores.T
+            start += len(scores)
+        return out
+
     def undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
         """(m,): rows (m, r) in the basis to which a cluster contributes with leverage one."""
         _, alone = self._pass
@@ -124,15 +134,27 @@ class Sandwich:
         rank = self._factor.shape[0]
         total, alone = np.zeros((rank, rank)), [np.zeros((0, rank))]
         for white, error in self._blocks():
-            adjusted, single = _adjusted(white, POWERS[self.kind])
-            scores = (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0]
+            scores, single = self._scores(white, error)
             total += scores.T @ scores
             alone.append(single)
         return total, np.concatenate(alone)
 
+    def _scores(self, white: Array, error: Array) -> tuple[Array, Array]:
+        """Scores (c, r) of a block's clusters, and the (k, r) directions of leverage one."""
+        adjusted, single = _adjusted(white, POWERS[self.kind])
+        return (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0], single
+
     @cached_property
     def _factor(self) -> Array:
         return np.asarray(np.linalg.cholesky(self.fit.point.phi))
+
+    @cached_property
+    def _order(self) -> Integers:
+        """(clusters,): place among the sorted codes of each cluster, as the blocks have them."""
+        first = np.concatenate([members[:, 0] for members in self._members])
+        if self.subjects.cluster is None:
+            return first
+        return np.argsort(np.argsort(self.subjects.cluster[first]))
 
     @cached_property
     def _members(self) -> tuple[Integers, ...]:
