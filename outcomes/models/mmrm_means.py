@@ -171,6 +171,11 @@ class MmrmMeans(MmrmEstimates):
         covariates : {'random', 'fixed'}
             Whether standard errors count that other people might have been analysed.
 
+        Returns
+        -------
+        DataFrame
+            Estimate table; ``n_patients`` counts who was seen there with that exposure.
+
         See Also
         --------
         outcomes.models.standardisation : The definitions, and what must hold.

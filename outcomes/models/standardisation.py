@@ -147,29 +147,24 @@ def standardise(
     """
     if covariates not in _ESTIMANDS:
         raise UsageError(f"covariates={covariates!r} is not known; choose 'random' or 'fixed'.")
-    if exposure == spec.visit:
-        raise UsageError(f"Nobody is set to a visit: '{exposure}' goes into by=, or between=.")
-    around, at, pair = _around(grid, spec.visit, by, at or {}, between)
-    grid.check_factors((*around, exposure))
-    levels, _ = grid.read_at(at)
-    groups = {name: levels[name] for name in around if name != spec.visit}
-    fixed = {name: value for name, value in at.items() if name not in groups}
-    everyone = set_exposure(grid, exposure, spec.visit, fixed)
-    shares, people = _shares(grid, spec, groups, population or {})
+    visit, asked = spec.visit, _read(grid, spec.visit, exposure, by, at or {}, between)
+    everyone = set_exposure(grid, exposure, visit, asked.fixed)
+    shares, people = _shares(grid, spec, asked.groups, population or {})
     rows, own = everyone.average(shares, np.nan_to_num(beta))
-    names, times = _visits(everyone, spec.visit in around, pair)
+    names, times = _visits(everyone, visit in asked.around, asked.pair)
     rows, own = np.einsum("vt,stap->svap", times, rows), np.einsum("vt,tan->van", times, own)
-    seen = _seen(everyone, exposure, spec.visit, groups, times)
-    places = list(_places(around, spec.visit, groups, names))
-    cells = CellMeans(
-        factors=(*around, exposure),
-        cells=[(*place, level) for place, _, _ in places for level in everyone.levels],
-        rows=np.concatenate([rows[group, visit] for _, group, visit in places]),
-        members=np.concatenate([seen[group, visit] for _, group, visit in places]),
-    )
+    seen = _seen(everyone, exposure, visit, asked.groups, times)
+    places = list(_places(asked.around, visit, asked.groups, names))
     return Standardised(
-        cells=cells,
-        means=tuple((value, shares[group]) for _, group, visit in places for value in own[visit]),
+        cells=CellMeans(
+            factors=(*asked.around, exposure),
+            cells=[(*place, level) for place, _, _ in places for level in everyone.levels],
+            rows=np.concatenate([rows[group, at_visit] for _, group, at_visit in places]),
+            members=np.concatenate([seen[group, at_visit] for _, group, at_visit in places]),
+        ),
+        means=tuple(
+            (value, shares[group]) for _, group, at_visit in places for value in own[at_visit]
+        ),
         about={
             "estimand": _ESTIMANDS[covariates],
             "population": people,
@@ -220,19 +215,36 @@ def contrasts_table(
     return contrast_table(question, asked, linear, adjust_by=adjust_by, family=family)
 
 
-def _around(
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What the answer is by: factors, levels that make groups, the visits of a change, the rest."""
+
+    around: tuple[str, ...]
+    groups: By
+    pair: tuple[str, str] | None
+    fixed: At
+
+
+def _read(
     grid: ReferenceGrid,
     visit: str,
+    exposure: str,
     by: str | Sequence[str] | None,
     at: At,
     between: Sequence[object] | None,
-) -> tuple[tuple[str, ...], At, tuple[str, str] | None]:
-    """What the answer is by, at which levels, and the visits of a change."""
-    around = (by,) if isinstance(by, str) else tuple(by or ())
-    if between is None:
-        return around, at, None
-    pair = check_between(grid, visit, between, at)
-    return (visit, *(name for name in around if name != visit)), {**at, visit: list(pair)}, pair
+) -> _Asked:
+    if exposure == visit:
+        raise UsageError(f"Nobody is set to a visit: '{visit}' goes into by=, or between=.")
+    around, pair = (by,) if isinstance(by, str) else tuple(by or ()), None
+    if between is not None:
+        pair = check_between(grid, visit, between, at)
+        around = (visit, *(name for name in around if name != visit))
+        at = {**at, visit: list(pair)}
+    grid.check_factors((*around, exposure))
+    levels, _ = grid.read_at(at)
+    groups = {name: levels[name] for name in around if name != visit}
+    fixed = {name: value for name, value in at.items() if name not in groups}
+    return _Asked(around=around, groups=groups, pair=pair, fixed=fixed)
 
 
 def _visits(

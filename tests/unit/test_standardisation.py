@@ -39,12 +39,12 @@ def people(data):
 
 
 def by_person(result, data, exposure, week):
-    """Design rows of everyone set to one exposure and week, person by person."""
-    rows = []
-    for _, person in people(data).iterrows():
-        one = pd.DataFrame([person.to_dict() | {"exposure": exposure, "week": week}])
-        rows.append(design(result, one)[0])
-    return np.array(rows)
+    """Design rows of everyone set to one exposure and week."""
+    rows = [
+        person.to_dict() | {"exposure": exposure, "week": week}
+        for _, person in people(data).iterrows()
+    ]
+    return design(result, pd.DataFrame(rows))
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,29 @@ def test_one_visit_by_cr0_is_the_stacked_sandwich(cluster, weighted):
     moved = w[:, None] * (own - np.average(own, axis=0, weights=w)) / w.sum()
     added = (pd.DataFrame(moved).groupby(data[cluster]).sum() ** 2).sum()
     assert (np.abs(spread**2 / (fixed**2 + added) - 1) > 0.002).any()
+
+
+def test_degrees_of_freedom_of_an_empirical_error_are_those_of_its_sum():
+    data = one_visit()
+    result = fit(data, ONE, inference="CR0", cluster="clinic")
+    x, at, beta = ols_rows(data)
+    rows = at["manual"] - at["exercise"]
+    own, mean = rows @ beta, rows.mean(axis=0)
+    parts = pd.DataFrame(
+        {
+            "beta": (data.score - x @ beta) * (x @ np.linalg.inv(x.T @ x) @ mean),
+            "people": (own - own.mean()) / len(x),
+            "share": 1 / len(x),
+        }
+    )
+    by_clinic = parts.groupby(data.clinic).sum()
+    v, u = (by_clinic.beta**2).sum(), (by_clinic.people**2).sum()
+    fixed = result.standardised_contrasts("exposure", covariates="fixed").iloc[0]
+    assert fixed.std_error == pytest.approx(np.sqrt(v), rel=1e-8)
+    both = 2 * (by_clinic.beta**2 * by_clinic.people**2).sum()
+    spread = v**2 / fixed.df + u**2 / (1 / (by_clinic.share**2).sum() - 1) + both
+    found = result.standardised_contrasts("exposure").iloc[0]
+    assert found.df == pytest.approx((v + u) ** 2 / spread, rel=1e-7)
 
 
 def test_one_visit_is_linear_regression_and_the_spread_of_people():
