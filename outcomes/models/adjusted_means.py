@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from outcomes.core.errors import UsageError
-from outcomes.models.comparisons import Coefficients, Comparison, Kind, build_comparisons
+from outcomes.models.comparisons import Coefficients, Kind, build_comparisons
 from outcomes.models.estimate_rows import adjust, estimate, estimate_table
 from outcomes.models.reference_grid import At, CellMeans, ReferenceGrid
 from outcomes.models.visit_changes import means_between
-from outcomes.stats.inference import Inference
+from outcomes.stats.inference import Inference, Linear
 
 Array = npt.NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def ls_means_table(question: Question, cells: CellMeans) -> pd.DataFrame:
         "scale": "mean",
         "term": ":".join(cells.factors[k] for k in others) or question.visit,
         "level": [":".join(cell[k] for k in others) for cell in cells.cells],
-        **_seen(cells.members.sum(axis=1)),
+        **seen_subjects(cells.members.sum(axis=1)),
     }
     if question.visit in cells.factors:
         place = cells.factors.index(question.visit)
@@ -69,12 +69,15 @@ class Contrasts:
         Columns that say what each is; one value, or one a row.
     rows : (m, p) array
         NaN where a mean that takes part does not exist.
+    weights : (m / n_places, l) array
+        Of the l levels at each place.
     n_places : int
         Combinations at each of which there are the same ``m / n_places`` contrasts.
     """
 
     about: dict[str, Any]
     rows: Array
+    weights: Array
     n_places: int
 
 
@@ -101,23 +104,40 @@ def build_contrasts(
         raise UsageError("between= is two visits at which another factor is compared.")
     around = (by,) if isinstance(by, str) else tuple(by or ())
     cells = means_between(grid, (*around, factor), visit, between, at=at)
+    return compare_cells(cells, visit, kind=kind, reference=reference, coefficients=coefficients)
+
+
+def compare_cells(
+    cells: CellMeans,
+    visit: str,
+    *,
+    kind: Kind,
+    reference: object = None,
+    coefficients: Coefficients | None = None,
+) -> Contrasts:
+    """Contrasts of the last factor of ``cells`` at each combination of the others."""
+    factor = cells.factors[-1]
     levels = list(dict.fromkeys(cell[-1] for cell in cells.cells))
     places = list(dict.fromkeys(cell[:-1] for cell in cells.cells))
     asked = build_comparisons(factor, levels, kind, reference=reference, coefficients=coefficients)
     weights = np.array([comparison.weights for comparison in asked])
-    by_place = cells.rows.reshape(len(places), len(levels), -1)
+    at = named_places(visit, cells.factors[:-1], places)
     about = {
         "term": factor,
-        **_names(visit, cells.factors, places, asked),
-        **_seen(_counts(weights, cells, len(places))),
+        "contrast": [c.name for c in asked] * len(places),
+        "level": [c.level for c in asked] * len(places),
+        "reference": [c.reference for c in asked] * len(places),
+        **{name: np.repeat(values, len(asked)) for name, values in at.items()},
+        **seen_subjects(_counts(weights, cells, len(places))),
     }
-    rows = _weigh(weights, by_place).reshape(len(places) * len(asked), -1)
-    return Contrasts(about=about, rows=rows, n_places=len(places))
+    rows = weigh(weights, cells.rows)
+    return Contrasts(about=about, rows=rows, weights=weights, n_places=len(places))
 
 
 def contrast_table(
     question: Question,
     asked: Contrasts,
+    linear: Linear,
     *,
     adjust_by: str | None,
     family: Literal["by", "all"],
@@ -131,7 +151,6 @@ def contrast_table(
     """
     if family not in ("by", "all"):
         raise UsageError(f"family={family!r} is not known; choose 'by' or 'all'.")
-    linear = estimate(question.inference, asked.rows)
     families = [np.arange(len(asked.rows))]
     if family == "by":
         families = list(families[0].reshape(asked.n_places, -1))
@@ -144,35 +163,32 @@ def contrast_table(
     )
 
 
-def _weigh(weights: Array, by_place: Array) -> Array:
-    """(places, comparisons, p); a level that weighs nothing does not spoil the others."""
+def weigh(weights: Array, values: Array) -> Array:
+    """Weigh (c, l) the l levels at each of several places: (places * l, p) to (places * c, p).
+
+    A level that weighs nothing does not spoil the others.
+    """
+    by_place = values.reshape(-1, weights.shape[1], values.shape[1])
     absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(by_place).any(axis=2))
     filled = np.where(absent[:, :, None], 0.0, by_place)
-    rows: Array = np.einsum("kl,blp->bkp", weights, filled)
+    rows: Array = np.einsum("kl,blp->bkp", weights, filled, optimize=True)
     rows[absent @ (weights != 0).T.astype(np.int64) > 0] = np.nan
-    return rows
+    return rows.reshape(-1, values.shape[1])
 
 
-def _names(
-    visit: str,
-    factors: Sequence[str],
-    places: Sequence[tuple[str, ...]],
-    asked: Sequence[Comparison],
+def named_places(
+    visit: str, factors: Sequence[str], places: Sequence[tuple[str, ...]]
 ) -> dict[str, list[str]]:
-    names = {
-        "contrast": [c.name for _ in places for c in asked],
-        "level": [c.level for _ in places for c in asked],
-        "reference": [c.reference for _ in places for c in asked],
-    }
-    at = [dict(zip(factors[:-1], place, strict=True)) for place in places for _ in asked]
-    names["visit"] = [levels.pop(visit, "") for levels in at]
-    names["subgroup"] = [", ".join(f"{k}={v}" for k, v in levels.items()) for levels in at]
-    return names
+    """Columns ``visit`` and ``subgroup`` of combinations of levels."""
+    at = [dict(zip(factors, place, strict=True)) for place in places]
+    visits = [levels.pop(visit, "") for levels in at]
+    subgroups = [", ".join(f"{k}={v}" for k, v in levels.items()) for levels in at]
+    return {"visit": visits, "subgroup": subgroups}
 
 
-def _seen(n_subjects: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
+def seen_subjects(counts: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
     """The model knows subjects alone, and takes each for a patient with one episode."""
-    return {"n_patients": n_subjects, "n_episodes": n_subjects}
+    return {"n_patients": counts, "n_episodes": counts}
 
 
 def _counts(weights: Array, cells: CellMeans, n_places: int) -> npt.NDArray[np.int64]:

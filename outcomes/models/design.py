@@ -229,16 +229,10 @@ def _subjects(rows: LongRows, z: Array, response: Any) -> Subjects:
     return Subjects(
         z=z,
         y=_wide(y, rows, np.nan),
-        group=_by_subject(rows.group, rows),
+        group=rows.by_subject(rows.group),
         weights=None if rows.weights is None else _wide(rows.weights, rows, 1.0),
-        cluster=None if rows.cluster is None else _by_subject(rows.cluster, rows),
+        cluster=rows.cluster_of_subject,
     )
-
-
-def _by_subject(codes: Integers, rows: LongRows) -> Integers:
-    out = np.zeros(rows.n_subjects, dtype=np.int64)
-    out[rows.subject] = codes
-    return out
 
 
 def _wide(values: Array, rows: LongRows, blank: float) -> Array:

@@ -73,8 +73,8 @@ def estimate_table(
     half = t_distribution.ppf((1 + level) / 2, linear.df) * linear.std_error
     statistic, p_value = tests(linear)
     columns: dict[str, Any] = {
-        **about,
         "method": "mmrm",
+        **about,
         "estimate": linear.estimate,
         "std_error": linear.std_error,
         "df": linear.df,

@@ -72,7 +72,8 @@ def parts_of(name: str, data: Any, spec: MmrmSpec, grid: ReferenceGrid) -> Label
 def every_coefficient(grid: ReferenceGrid) -> Contrasts:
     """The coefficients themselves as what is followed."""
     names = grid.design.columns
-    return Contrasts(about={"term": list(names)}, rows=np.eye(len(names)), n_places=1)
+    every = np.eye(len(names))
+    return Contrasts(about={"term": list(names)}, rows=every, weights=every, n_places=1)
 
 
 def influence_table(

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from outcomes.core.errors import UsageError
 from outcomes.core.threads import one_thread
-from outcomes.models.adjusted_means import (
-    Question,
-    build_contrasts,
-    contrast_table,
-    ls_means_table,
-)
-from outcomes.models.comparisons import Coefficients, Kind
-from outcomes.models.estimate_rows import check_level, estimate, estimate_table
+from outcomes.models.adjusted_means import build_contrasts
+from outcomes.models.estimate_rows import check_level
 from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.influence import every_coefficient, influence_table, parts_of
 from outcomes.models.joint_tests import joint_tests
 from outcomes.models.mmrm_estimates import MmrmEstimates
+from outcomes.models.mmrm_means import MmrmMeans
 from outcomes.models.mmrm_summary import summarise
 from outcomes.models.new_rows import Rows, fitted_rows, fitted_subjects, read_rows
 from outcomes.models.predictions import (
@@ -32,122 +26,11 @@ from outcomes.models.predictions import (
     prediction_table,
     residual_table,
 )
-from outcomes.models.reference_grid import At, Weighting
-from outcomes.models.used_rows import Averaging
-from outcomes.models.visit_changes import means_between
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class MmrmResult(MmrmEstimates):
+class MmrmResult(MmrmMeans):
     """The answer of :func:`outcomes.models.mmrm.fit_mmrm`: its estimates, and what to ask next."""
-
-    @one_thread
-    def coefficients(self, *, level: float = 0.95) -> pd.DataFrame:
-        """One row a coefficient, in the columns of the estimate tables."""
-        check_level(level)
-        names = self.grid.design.columns
-        linear = estimate(self.fit.inference, np.eye(len(names)))
-        about = {"outcome": self.response, "term": list(names)}
-        return estimate_table("contrasts", about, linear, level=level)
-
-    @one_thread
-    def ls_means(
-        self,
-        factors: str | Sequence[str],
-        *,
-        weights: Weighting = "equal",
-        average_over: Averaging = "rows",
-        at: At | None = None,
-        between: Sequence[object] | None = None,
-        level: float = 0.95,
-    ) -> pd.DataFrame:
-        """Adjusted means of each combination of the levels of ``factors``.
-
-        Parameters
-        ----------
-        factors : str or sequence of str
-            Factors of the formula, the visit among them or not.
-        weights : {'equal', 'proportional', 'cells'}
-            How the other factors are averaged.
-        average_over : {'rows', 'patients'}
-            What covariates are averaged over.
-        at : mapping, optional
-            A covariate to a value, a factor to a level or some levels.
-        between : pair, optional
-            Two visits: the change from the first to the second, in place of the means at visits.
-
-        Returns
-        -------
-        DataFrame
-            Estimate table; ``gate`` says why a mean does not exist.
-
-        See Also
-        --------
-        outcomes.models.reference_grid : The definitions.
-        """
-        asked = (factors,) if isinstance(factors, str) else tuple(factors)
-        cells = means_between(
-            self.grid,
-            asked,
-            self.spec.visit,
-            between,
-            weights=weights,
-            average_over=average_over,
-            at=at,
-        )
-        return ls_means_table(self._question(level), cells)
-
-    @one_thread
-    def contrasts(
-        self,
-        factor: str,
-        by: str | Sequence[str] | None = None,
-        kind: Kind = "reference",
-        reference: object = None,
-        *,
-        coefficients: Coefficients | None = None,
-        at: At | None = None,
-        between: Sequence[object] | None = None,
-        adjust: Literal["holm", "dunnett"] | None = None,
-        family: Literal["by", "all"] = "by",
-        level: float = 0.95,
-    ) -> pd.DataFrame:
-        """Differences between LS means of the levels of ``factor``, other factors weighted equally.
-
-        Parameters
-        ----------
-        factor : str
-        by : str or sequence of str, optional
-            Factors at each of whose levels to compare; averaged over where not given.
-        kind : {'reference', 'pairwise', 'consecutive', 'custom'}
-            Each level minus ``reference`` (default: the first); each later minus each earlier; each
-            minus the one before; or ``coefficients``.
-        coefficients : mapping of mappings, optional
-            Name of a custom contrast to weights by level, adding up to zero.
-        at : mapping, optional
-            As in :meth:`ls_means`.
-        between : pair, optional
-            Two visits: differences of the changes from the first to the second, that is each
-            difference at the second minus the same at the first.
-        adjust : {'holm', 'dunnett'}, optional
-            Holm's p-values; or simultaneous p-values and limits by the multivariate t with the
-            smallest degrees of freedom of the family. They stand in ``p_adjusted``,
-            ``conf_low_adjusted`` and ``conf_high_adjusted`` beside the unadjusted ones.
-        family : {'by', 'all'}
-            Adjust within each level of ``by``, or over all rows.
-        """
-        asked = build_contrasts(
-            self.grid,
-            self.spec.visit,
-            factor,
-            by,
-            kind=kind,
-            reference=reference,
-            coefficients=coefficients,
-            at=at,
-            between=between,
-        )
-        return contrast_table(self._question(level), asked, adjust_by=adjust, family=family)
 
     @one_thread
     def influence(
@@ -315,12 +198,3 @@ class MmrmResult(MmrmEstimates):
                 "data= a table that has both, such as the one that was fitted."
             )
         return fitted_rows(self.spec, self.grid)
-
-    def _question(self, level: float) -> Question:
-        check_level(level)
-        return Question(
-            inference=self.fit.inference,
-            outcome=self.response,
-            visit=self.spec.visit,
-            level=level,
-        )

@@ -58,7 +58,7 @@ class CellMeans:
         NaN where the weights are frequencies and the combination was never seen.
     members : (m, n) array of bool
         Subjects seen in the combination.
-    shift : float
+    shift : float or (m,) array
         What is added to each mean, known and not estimated: the offset of the model.
     """
 
@@ -66,7 +66,7 @@ class CellMeans:
     cells: list[tuple[str, ...]]
     rows: Array
     members: npt.NDArray[np.bool_]
-    shift: float = 0.0
+    shift: float | Array = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,14 +121,15 @@ class ReferenceGrid:
         UsageError
             For names, levels or words that do not exist.
         """
-        self._check_factors(factors)
+        self.check_factors(factors)
         _check_words(weights, average_over)
-        shift, at = self._shift(at or {}, average_over)
+        given, at = self.take_offset(at or {})
+        offset = self.data.offset
         levels, fixed = self._at(at, average_over)
-        targets = _combinations({name: levels[name] for name in factors})
+        targets = combinations({name: levels[name] for name in factors})
         rows = np.zeros((len(targets), len(self.design.columns)))
         grouped = list(self._by_extra_factors(factors))
-        averaged = [_combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
+        averaged = [combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
         predicted = self._predict(
             [targets.merge(others, how="cross") for others in averaged], levels, fixed
         )
@@ -141,8 +142,8 @@ class ReferenceGrid:
             factors=tuple(factors),
             cells=list(targets.itertuples(index=False, name=None)),
             rows=rows,
-            members=self._members(targets),
-            shift=shift,
+            members=self.members(targets),
+            shift=offset.means[average_over] if given is None and offset else given or 0.0,
         )
 
     def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> CellMeans:
@@ -188,13 +189,11 @@ class ReferenceGrid:
                 frame[name] = fixed[name]
         return frame
 
-    def _shift(self, at: At, average_over: Averaging) -> tuple[float, At]:
-        """The offset, and ``at`` without it where it is no covariate as well."""
+    def take_offset(self, at: At) -> tuple[float | None, At]:
+        """The offset that ``at`` gives, if any, and the rest: all of it where it is a covariate."""
         offset = self.data.offset
-        if offset is None:
-            return 0.0, at
-        if offset.name not in at:
-            return offset.means[average_over], at
+        if offset is None or offset.name not in at:
+            return None, at
         rest = {n: v for n, v in at.items() if n != offset.name or n in self.covariates}
         return _number(offset.name, at[offset.name]), rest
 
@@ -202,6 +201,18 @@ class ReferenceGrid:
         self, at: At, average_over: Averaging
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
         """Levels of each factor, and the number of each covariate."""
+        levels, given = self.read_at(at)
+        means = self.data.means
+        return levels, {n: given.get(n, means[n][average_over]) for n in self.numbers}
+
+    def read_at(self, at: At) -> tuple[dict[str, tuple[str, ...]], dict[str, float]]:
+        """Levels of each factor, all but where ``at`` chooses, and the numbers that it gives.
+
+        Raises
+        ------
+        UsageError
+            Where it names what is not in the model.
+        """
         unknown = [name for name in at if name not in self.covariates]
         if unknown:
             raise UsageError(
@@ -209,16 +220,18 @@ class ReferenceGrid:
                 f"{', '.join(map(repr, self.covariates))}."
             )
         levels = {
-            name: _some_levels(name, at[name], all_levels) if name in at else all_levels
+            name: some_levels(name, at[name], all_levels) if name in at else all_levels
             for name, all_levels in self.levels.items()
         }
-        fixed = {
-            name: _number(name, at[name]) if name in at else self.data.means[name][average_over]
-            for name in self.numbers
-        }
-        return levels, fixed
+        return levels, {name: _number(name, at[name]) for name in self.numbers if name in at}
 
-    def _check_factors(self, names: Sequence[str]) -> None:
+    def check_factors(self, names: Sequence[str]) -> None:
+        """Raise where a name is no factor of the model, or is there twice.
+
+        Raises
+        ------
+        UsageError
+        """
         wrong = [name for name in names if name not in self.levels]
         if wrong:
             raise UsageError(
@@ -282,7 +295,8 @@ class ReferenceGrid:
             width *= len(chosen)
         return place
 
-    def _members(self, targets: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    def members(self, targets: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """(m, n): subjects with a used row at each combination of levels."""
         place = self._places(targets)
         members = np.zeros((len(targets), self.data.n_subjects), dtype=np.bool_)
         members[place[place >= 0], self.data.subject[place >= 0]] = True
@@ -304,15 +318,21 @@ def check_levels_known(factor: str, names: Sequence[str], levels: Sequence[str])
         )
 
 
-def _some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
+def some_levels(name: str, asked: object, levels: Sequence[str]) -> tuple[str, ...]:
+    """The levels that are asked for, one or several, in the order of the factor.
+
+    Raises
+    ------
+    UsageError
+    """
     chosen = tuple(map(label, asked if isinstance(asked, list | tuple) else [asked]))
     check_levels_known(name, chosen, levels)
     if not chosen:
-        raise UsageError(f"at= gives factor '{name}' no level.")
+        raise UsageError(f"Factor '{name}' is given no level.")
     return tuple(level for level in levels if level in chosen)
 
 
-def _combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """All combinations, the last name fastest; one row without columns where there is no name."""
     return pd.DataFrame(list(product(*levels.values())), columns=list(levels), dtype=object)
 

@@ -106,6 +106,17 @@ class LongRows:
             return self.frame[list(names)]
         return pd.DataFrame({name: as_number(self.files[name])[self.place] for name in names})
 
+    @property
+    def cluster_of_subject(self) -> Integers | None:
+        """(n,): codes of the clusters of the subjects."""
+        return None if self.cluster is None else self.by_subject(self.cluster)
+
+    def by_subject(self, codes: Integers) -> Integers:
+        """(n,): of codes (N,) that are the same in all rows of a subject."""
+        out = np.zeros(self.n_subjects, dtype=np.int64)
+        out[self.subject] = codes
+        return out
+
     def parts(self) -> Iterator[LongRows]:
         """The rows some at a time, all rows of a subject and of a cluster in one part."""
         if self.files is None:
@@ -147,7 +158,8 @@ class LongRows:
             group=self.group[index],
             weights=None if self.weights is None else self.weights[index],
             offset=self.offset and replace(self.offset, values=self.offset.values[index]),
-            cluster=None if self.cluster is None else self.cluster[index],
+            # Subjects have other codes in a part; what a part keeps together has those of all.
+            cluster=(self.subject if self.cluster is None else self.cluster)[index],
             n_subjects=len(subjects),
             place=self.place[index],
             labels=self.labels[subjects],

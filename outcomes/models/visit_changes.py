@@ -55,15 +55,7 @@ def means_between(
     """
     if between is None:
         return grid.cell_means(factors, weights=weights, average_over=average_over, at=at)
-    if isinstance(between, str) or len(between) != 2:
-        raise UsageError("between= takes two visits: from which to which.")
-    first, second = map(label, between)
-    if visit in (at or {}):
-        raise UsageError(f"between= and at= both choose levels of '{visit}'.")
-    if visit in grid.levels:
-        check_levels_known(visit, [first, second], grid.levels[visit])
-    if first == second:
-        raise UsageError(f"between= names '{first}' twice.")
+    first, second = check_between(grid, visit, between, at)
     others = [name for name in factors if name != visit]
     found = grid.cell_means(
         (visit, *others),
@@ -81,3 +73,25 @@ def means_between(
         rows=low - high if turned else high - low,
         members=found.members[:half] | found.members[half:],
     )
+
+
+def check_between(
+    grid: ReferenceGrid, visit: str, between: Sequence[object], at: At | None
+) -> tuple[str, str]:
+    """The two visits of ``between``, from which to which.
+
+    Raises
+    ------
+    UsageError
+        Where they are no pair of different visits, or ``at`` chooses visits too.
+    """
+    if isinstance(between, str) or len(between) != 2:
+        raise UsageError("between= takes two visits: from which to which.")
+    first, second = map(label, between)
+    if visit in (at or {}):
+        raise UsageError(f"between= and at= both choose levels of '{visit}'.")
+    if visit in grid.levels:
+        check_levels_known(visit, [first, second], grid.levels[visit])
+    if first == second:
+        raise UsageError(f"between= names '{first}' twice.")
+    return first, second

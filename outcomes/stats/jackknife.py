@@ -87,6 +87,10 @@ class Jackknife:
         """(r, r): the covariance in the basis."""
         return np.asarray((1 - 1 / self.n_clusters) * self.changes.T @ self.changes)
 
+    def contributions(self, rows: Array) -> Array:
+        """(m, G): what each cluster adds to the errors of rows (m, r) in the basis."""
+        return np.asarray(-np.sqrt(1 - 1 / self.n_clusters) * rows @ self.changes.T)
+
     def undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
         """(m,): rows (m, r) in the basis that some cluster alone determines."""
         touched = np.abs(rows @ self.lost.T).max(axis=1, initial=0.0)

@@ -92,6 +92,15 @@ class Sandwich:
         factor, scores = _root_phi(self.fit), self._pass[0]
         return np.asarray(factor @ scores @ factor.T)
 
+    def contributions(self, rows: Array) -> Array:
+        """(m, clusters): what each adds to the errors of rows (m, r) in the basis, by its code."""
+        turned = rows @ _root_phi(self.fit)
+        found, codes = [], []
+        for white, error, code in self._blocks():
+            found.append(turned @ self._scores(white, error)[0].T)
+            codes.append(code)
+        return np.concatenate(found, axis=1)[:, np.argsort(np.concatenate(codes))]
+
     def undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
         """(m,): rows (m, r) in the basis to which a cluster contributes with leverage one."""
         alone = self._pass[1]
@@ -106,7 +115,7 @@ class Sandwich:
         turned = (rows @ _root_phi(self.fit)).T
         rank, m = turned.shape
         trace, square, spread = np.zeros(m), np.zeros(m), np.zeros((m, rank, rank))
-        for white, _ in self._blocks():
+        for white, _, _ in self._blocks():
             adjusted, _ = _adjusted(white, POWERS[self.kind])
             a = adjusted @ (white @ turned)
             z = np.swapaxes(white, 1, 2) @ a
@@ -123,16 +132,20 @@ class Sandwich:
         """Sum of the scores' products, the (k, r) unit directions of leverage one, clusters."""
         rank, n_clusters = self.fit.cells.basis.rank, 0
         total, alone = np.zeros((rank, rank)), [np.zeros((0, rank))]
-        for white, error in self._blocks():
-            adjusted, single = _adjusted(white, POWERS[self.kind])
-            scores = (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0]
+        for white, error, _ in self._blocks():
+            scores, single = self._scores(white, error)
             total += scores.T @ scores
             alone.append(single)
             n_clusters += len(white)
         return total, np.concatenate(alone), n_clusters
 
-    def _blocks(self) -> Iterator[tuple[Array, Array]]:
-        """Whitened designs (c, m, r) and residuals (c, m) of clusters of one size."""
+    def _scores(self, white: Array, error: Array) -> tuple[Array, Array]:
+        """Scores (c, r) of a block's clusters, and the (k, r) directions of leverage one."""
+        adjusted, single = _adjusted(white, POWERS[self.kind])
+        return (np.swapaxes(white, 1, 2) @ (adjusted @ error[:, :, None]))[:, :, 0], single
+
+    def _blocks(self) -> Iterator[tuple[Array, Array, Integers]]:
+        """Whitened designs (c, m, r), residuals (c, m) and codes of clusters of one size."""
         for part in parts_of_fit(self.subjects, self.fit):
             yield from _Whitened(fit=self.fit, subjects=part).blocks()
 
@@ -144,14 +157,20 @@ class _Whitened:
     fit: RemlFit
     subjects: Subjects
 
-    def blocks(self) -> Iterator[tuple[Array, Array]]:
-        """Designs (c, m, r) and residuals (c, m) of clusters of one size."""
+    def blocks(self) -> Iterator[tuple[Array, Array, Integers]]:
+        """Designs (c, m, r), residuals (c, m) and codes (c,) of clusters of one size."""
+        cluster = self.subjects.cluster
         for members in self._members():
             size = members.shape[1]
             at_once = max(1, _SUBJECTS_AT_ONCE // size)
             for some in np.split(members, range(at_once, len(members), at_once)):
                 block = self._cluster_rows(some)
-                yield block[:, :, :-1], block[:, :, -1]
+                first = some[:, 0]
+                yield (
+                    block[:, :, :-1],
+                    block[:, :, -1],
+                    first if cluster is None else cluster[first],
+                )
 
     def _members(self) -> tuple[Integers, ...]:
         """Places of the subjects, one array (clusters, size) for each size of a cluster."""

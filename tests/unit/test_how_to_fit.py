@@ -19,7 +19,7 @@ def test_every_block_and_call_runs(monkeypatch, capsys, tmp_path):
         exec(compile(block, PAGE.name, "exec"), names)
     assert "Type III tests" in capsys.readouterr().out
     calls = [call for line in text.splitlines() for call in re.findall(r"\| `(.*)` \|$", line)]
-    assert len(calls) == 9
+    assert len(calls) == 10
     for call in calls:
         for one in call.split("`, `"):
             assert len(eval(one, names)) > 0

@@ -194,3 +194,17 @@ def test_files_that_cannot_be_used(table, tmp_path):
     table.assign(score=np.nan).to_parquet(tmp_path / "whole.parquet", index=False)
     with pytest.raises(NotEstimable, match="0 usable rows"):
         fit_mmrm(Path(tmp_path / "whole.parquet"), "score ~ age", **WHO)
+
+
+@pytest.mark.parametrize("inference", ["kenward-roger", "CR2"])
+@pytest.mark.parametrize("lying", ["together", "scattered"])
+def test_people_of_files_are_averaged_over(table, tmp_path, small_parts, inference, lying):
+    if lying == "scattered":
+        table = table.sample(frac=1, random_state=3)
+    formula = "score ~ age*exposure + sex + exposure*week"
+    fits = [
+        fit_mmrm(source, formula, **WHO, inference=inference)
+        for source in (written(table, tmp_path), table.reset_index(drop=True))
+    ]
+    found = [f.standardised_contrasts("exposure", by="week") for f in fits]
+    pd.testing.assert_frame_equal(*found, rtol=1e-6)

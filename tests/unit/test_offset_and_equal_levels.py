@@ -203,3 +203,25 @@ def test_the_summary_says_what_was_held(trial):
     text = fit_mmrm(trial, "score ~ week + week:arm", **options).summary()
     assert "\noffset       known\n" in text
     assert "\none mean     of arm at week 0\n" in text
+
+
+def test_standardised_means_have_everyones_offset(trial):
+    start = trial.groupby("id").known.transform("first").rename("start")
+    table = trial.assign(start=start, less=trial.score - start)
+    formula = "{} ~ age*arm*week"
+    fit = fit_mmrm(table, formula.format("score"), **WHO, offset="start")
+    less = fit_mmrm(table, formula.format("less"), **WHO)
+    people = table.dropna().drop_duplicates("id")
+    ours, other = (f.standardised_means("arm", by="week") for f in (fit, less))
+    np.testing.assert_allclose(ours.estimate, other.estimate + people.start.mean(), rtol=1e-10)
+    # The offset is one more thing that differs between people.
+    assert (ours.std_error > other.std_error).all()
+    at = fit.standardised_means("arm", by="week", at={"start": 0})
+    np.testing.assert_allclose(at.estimate, other.estimate, rtol=1e-10)
+    np.testing.assert_allclose(at.std_error, other.std_error, rtol=1e-10)
+    for options in ({"by": "week"}, {"between": (0, 12)}):
+        compared = [f.standardised_contrasts("arm", **options) for f in (fit, less)]
+        pd.testing.assert_frame_equal(compared[0], compared[1].assign(outcome="score"))
+    changing = fit_mmrm(trial, "score ~ age*arm*week", **WHO, offset="known")
+    with pytest.raises(UsageError, match="Offset 'known' changes within subjects"):
+        changing.standardised_means("arm")
