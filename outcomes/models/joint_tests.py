@@ -83,8 +83,8 @@ def _hypothesis(grid: ReferenceGrid, term: Any, place: slice) -> Array:
         return np.eye(len(grid.design.columns))[place]
     factors = [name for name in names if name in grid.levels]
     numbers = [name for name in names if name not in grid.levels]
-    cells = grid.slopes(factors, numbers) if numbers else grid.cell_means(factors)
-    return _against_first([len(grid.levels[name]) for name in factors]) @ cells.rows
+    rows = grid.slopes(factors, numbers) if numbers else grid.cell_means(factors).rows
+    return _against_first([len(grid.levels[name]) for name in factors]) @ rows
 
 
 def _added(grid: ReferenceGrid, inference: Inference, term: Any) -> Array:

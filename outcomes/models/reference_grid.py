@@ -24,10 +24,10 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -127,67 +127,83 @@ class ReferenceGrid:
         offset = self.data.offset
         levels, fixed = self._at(at, average_over)
         targets = combinations({name: levels[name] for name in factors})
-        rows = np.zeros((len(targets), len(self.design.columns)))
-        grouped = list(self._by_extra_factors(factors))
-        averaged = [combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
-        predicted = self._predict(
-            [targets.merge(others, how="cross") for others in averaged], levels, fixed
-        )
-        for (_, places), others, values in zip(grouped, averaged, predicted, strict=True):
-            shares = self._shares(targets, others, weights, average_over)
-            by_target = values.reshape(len(targets), len(others), -1)
-            for place in places:
-                rows[:, place] = np.einsum("mk,mkp->mp", shares, by_target[:, :, place])
+        rows = self._averaged(targets, levels, [fixed], weights, average_over)
         return CellMeans(
             factors=tuple(factors),
             cells=list(targets.itertuples(index=False, name=None)),
-            rows=rows,
+            rows=rows[0],
             members=self.members(targets),
             shift=offset.means[average_over] if given is None and offset else given or 0.0,
         )
 
-    def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> CellMeans:
-        """Change of the cell means as the numeric covariates, and their product, grow by one.
+    def slopes(self, factors: Sequence[str], numbers: Sequence[str]) -> Array:
+        """(m, p): change of the cell means as numeric covariates, and their product, grow by one.
 
         Only terms that hold each of ``numbers`` as it is take part.
         """
+        levels, fixed = self._at({}, "rows")
         corners = list(product((0.0, 1.0), repeat=len(numbers)))
-        found = [
-            self.cell_means(factors, at=dict(zip(numbers, corner, strict=True)))
-            for corner in corners
-        ]
-        signs = [(-1.0) ** (len(numbers) - sum(corner)) for corner in corners]
-        rows = np.einsum("c,cmp->mp", np.array(signs), np.stack([cell.rows for cell in found]))
-        for term, place in self.design.model_spec.term_slices.items():
-            if not set(numbers) <= {str(factor.expr) for factor in term.factors}:
-                rows[:, place] = 0.0
-        return replace(found[0], rows=rows)
+        rows = self._averaged(
+            combinations({name: levels[name] for name in factors}),
+            levels,
+            [{**fixed, **dict(zip(numbers, corner, strict=True))} for corner in corners],
+            holding=numbers,
+        )
+        signs = np.array([(-1.0) ** (len(numbers) - sum(corner)) for corner in corners])
+        return np.asarray(np.einsum("c,cmp->mp", signs, rows))
+
+    def _averaged(
+        self,
+        targets: pd.DataFrame,
+        levels: Mapping[str, Sequence[str]],
+        several: Sequence[Mapping[str, float]],
+        weights: Weighting = "equal",
+        average_over: Averaging = "rows",
+        *,
+        holding: Sequence[str] = (),
+    ) -> Array:
+        """(c, m, p): design rows at ``targets``, by terms that hold some numbers as they are.
+
+        ``several`` are c sets of numbers at which the covariates are fixed.
+        """
+        rows = np.zeros((len(several), len(targets), len(self.design.columns)))
+        grouped = list(self._by_extra_factors(list(targets.columns), holding))
+        averaged = [combinations({n: levels[n] for n in extra}) for extra, _ in grouped]
+        points = [targets.merge(others, how="cross") for others in averaged]
+        predicted = self._predict(points, levels, several)
+        for (_, places), others, values in zip(grouped, averaged, predicted, strict=True):
+            shares = self._shares(targets, others, weights, average_over)
+            by_target = values.reshape(len(several), len(targets), len(others), -1)
+            for place in places:
+                rows[:, :, place] = np.einsum("mk,cmkp->cmp", shares, by_target[..., place])
+        return rows
 
     def _predict(
         self,
-        several: Sequence[pd.DataFrame],
+        points: Sequence[pd.DataFrame],
         levels: Mapping[str, Sequence[str]],
-        fixed: Mapping[str, float],
+        several: Sequence[Mapping[str, float]],
     ) -> list[Array]:
-        """(m, p) each: design rows at several sets of points, at the price of one evaluation."""
-        if not several:
+        """(c, m, p) each: design rows at several sets of points, at the price of one evaluation."""
+        if not points:
             return []
-        frames = [self._filled(points, levels, fixed) for points in several]
-        rows = self.design.rows(pd.concat(frames, ignore_index=True))
-        return np.split(rows, np.cumsum([len(frame) for frame in frames])[:-1])
-
-    def _filled(
-        self, points: pd.DataFrame, levels: Mapping[str, Sequence[str]], fixed: Mapping[str, float]
-    ) -> pd.DataFrame:
-        """Every covariate at ``points``; factors that are not in it at some level."""
-        frame = pd.DataFrame(index=points.index)
+        together = pd.concat(points, ignore_index=True)
+        n = len(together)
+        frame: dict[str, Any] = {}
         for name in self.covariates:
             if name in self.levels:
-                values = points[name] if name in points else [levels[name][0]] * len(points)
-                frame[name] = pd.Categorical(values, categories=self.levels[name])
+                given = together[name] if name in together else pd.Series([None] * n, dtype=object)
+                codes = pd.Categorical(given, categories=self.levels[name]).codes
+                # A factor that a point does not name is in none of the terms that are taken of it.
+                somewhere = self.levels[name].index(levels[name][0])
+                codes = np.tile(np.where(codes < 0, somewhere, codes), len(several))
+                index = pd.Index(self.levels[name], dtype=object)
+                frame[name] = pd.Categorical.from_codes(codes, index)
             else:
-                frame[name] = fixed[name]
-        return frame
+                frame[name] = np.repeat([fixed[name] for fixed in several], n)
+        rows = self.design.rows(pd.DataFrame(frame)).reshape(len(several), n, -1)
+        ends = np.cumsum([len(some) for some in points])[:-1]
+        return np.split(rows, ends, axis=1)
 
     def take_offset(self, at: At) -> tuple[float | None, At]:
         """The offset that ``at`` gives, if any, and the rest: all of it where it is a covariate."""
@@ -243,14 +259,16 @@ class ReferenceGrid:
             raise UsageError(f"A factor is named twice among {', '.join(map(repr, names))}.")
 
     def _by_extra_factors(
-        self, targets: Sequence[str]
+        self, targets: Sequence[str], holding: Sequence[str]
     ) -> Iterator[tuple[tuple[str, ...], list[slice]]]:
-        """Terms that are averaged over the same factors, together."""
+        """Terms that hold the numbers as they are; those averaged over the same factors, together."""
         free = [name for name in self.levels if name not in targets]
         groups: dict[tuple[str, ...], list[slice]] = {}
-        for place, names in zip(
-            self.design.model_spec.term_slices.values(), self.design.linked, strict=True
+        for (term, place), names in zip(
+            self.design.model_spec.term_slices.items(), self.design.linked, strict=True
         ):
+            if not set(holding) <= {str(factor.expr) for factor in term.factors}:
+                continue
             groups.setdefault(tuple(n for n in free if n in names), []).append(place)
         yield from groups.items()
 
