@@ -261,7 +261,7 @@ class ReferenceGrid:
     def _by_extra_factors(
         self, targets: Sequence[str], holding: Sequence[str]
     ) -> Iterator[tuple[tuple[str, ...], list[slice]]]:
-        """Terms that hold the numbers as they are; those averaged over the same factors, together."""
+        """Terms that hold the numbers as they are, by the factors they are averaged over."""
         free = [name for name in self.levels if name not in targets]
         groups: dict[tuple[str, ...], list[slice]] = {}
         for (term, place), names in zip(
