@@ -14,12 +14,14 @@ visit, each of its columns is
 
 A column that does not change over time is thus one column of z however many interactions with the
 visit it has; one that does is a column a visit. Only exact equality counts, so that
-:math:`B_t z_i` gives back every used row to the last digit. Values of z that no used row needs are
-set to the mean of their column; they take no part.
+:math:`B_t z_i` gives back every used row to the last digit; columns that are all but combinations
+of others are then untangled (:mod:`outcomes.stats.untangle`). Values of z that no used row needs
+are set to the mean of their column; they take no part.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +34,13 @@ from outcomes.core.errors import UsageError
 from outcomes.models.formula import Parsed, coefficient_names
 from outcomes.models.long_rows import LongRows
 from outcomes.stats.subjects import Subjects
+from outcomes.stats.untangle import untangle
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+LARGEST = 1e30
+"""Of a number and, inverted, of a difference: covariances of variances are fourth powers."""
 _SAMPLE = 16
 
 
@@ -120,6 +125,7 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
     n_visits = len(rows.visits)
     by_visit = [np.flatnonzero(rows.visit == t) for t in range(n_visits)]
     z, z_names, maps = _factor(matrix, rows, by_visit)
+    z, maps = untangle(z, maps)
     weights = None
     if rows.weights is not None:
         weights = _wide(rows.weights, rows, 1.0)
@@ -145,23 +151,46 @@ def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any, Any]:
                 side.get_model_matrix(rows.frame, context={}, na_action="ignore")
                 for side in (parsed.response_formula, parsed.formula)
             )
-    except FormulaicError as error:
+    except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
             "texts are categories: a slope or a function needs a numeric column."
         ) from error
     if left.shape[1] != 1:
         raise UsageError("The left side of the formula must be one column of numbers.")
+    _check_distinct([name for part in right.model_spec.structure for name in part.columns])
     for matrix in (left, right):
-        wrong = [
-            c for c in matrix.columns if not np.isfinite(matrix[c].to_numpy(dtype=float)).all()
-        ]
-        if wrong:
-            raise UsageError(
-                f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
-                "zero. Change the term, or set those rows missing."
-            )
+        _check_sizes(matrix)
     return left.iloc[:, 0].to_numpy(dtype=np.float64), left.model_spec, right
+
+
+def _check_sizes(matrix: pd.DataFrame) -> None:
+    """Raise where a column is not finite, or of a size whose fourth power is not."""
+    values = {str(name): matrix[name].to_numpy(dtype=np.float64) for name in matrix.columns}
+    wrong = [name for name, column in values.items() if not np.isfinite(column).all()]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
+            "zero. Change the term, or set those rows missing."
+        )
+    spread = {name: float(np.ptp(column)) for name, column in values.items()}
+    size = {name: max(float(np.abs(column).max()), spread[name]) for name, column in values.items()}
+    wrong = [name for name in values if size[name] > LARGEST or 0 < spread[name] < 1 / LARGEST]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(map(repr, wrong))} has numbers beyond {LARGEST:g}, or differences below "
+            f"{1 / LARGEST:g}, of which no squares can be taken. Change the unit."
+        )
+
+
+def _check_distinct(names: list[str]) -> None:
+    """Raise where terms make columns of one name, one of which would be lost."""
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        raise UsageError(
+            f"Several terms of the formula make a column {', '.join(map(repr, repeated))}: copy "
+            "one of their columns in the data under another name."
+        )
 
 
 def _factor(

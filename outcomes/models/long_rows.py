@@ -31,6 +31,8 @@ Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
+LARGEST_WEIGHT = 1e30
+
 
 @dataclass(frozen=True, kw_only=True)
 class Roles:
@@ -108,6 +110,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     NotEstimable
         Where fewer than two subjects are left.
     """
+    _check_subject_column(roles)
     table = _as_pandas(data, roles)
     visit, asked = _code_visits(table, roles)
     _check_unique(table[roles.subject], visit, asked, roles)
@@ -225,7 +228,7 @@ def _column(series: pd.Series, name: str, roles: Roles) -> Array | pd.Categorica
     if name == roles.visit:
         return as_visits(series)
     if name in roles.response:
-        if is_category(series):
+        if series.notna().any() and is_category(series):
             raise UsageError(f"The response '{name}' is no number. Convert it first.")
         return as_number(series)
     if name in roles.categories or is_category(series):
@@ -259,6 +262,15 @@ def _used(asked: Flags, missing: dict[str, Flags], roles: Roles) -> tuple[Flags,
             "were dropped."
         )
     return used, notes
+
+
+def _check_subject_column(roles: Roles) -> None:
+    if roles.subject in roles.covariates:
+        raise UsageError(
+            f"The formula has the column of subjects, '{roles.subject}', as a covariate: their own "
+            "levels leave no covariance to estimate. Leave it out; the covariance tells subjects "
+            "apart."
+        )
 
 
 def _check_subjects(n_subjects: int, n_rows: int) -> None:
@@ -329,11 +341,12 @@ def check_constant(codes: npt.NDArray[Any], subject: Integers, what: str, rule: 
 
 
 def _check_weights(weights: Array, roles: Roles) -> None:
-    wrong = int((~(np.isfinite(weights) & (weights > 0))).sum())
+    wrong = int((~((weights > 1 / LARGEST_WEIGHT) & (weights < LARGEST_WEIGHT))).sum())
     if wrong:
         raise UsageError(
-            f"Column '{roles.weights}': {wrong:,} rows have a weight that is not positive and "
-            "finite. Set the response missing where a row is meant to take no part."
+            f"Column '{roles.weights}': {wrong:,} rows have a weight that is not positive, or not "
+            f"between {1 / LARGEST_WEIGHT:g} and {LARGEST_WEIGHT:g}. Set the response missing "
+            "where a row is meant to take no part."
         )
 
 

@@ -1,0 +1,72 @@
+r"""Columns that are nearly combinations of others, replaced by what is left of them.
+
+Moments are sums of products. Of a column of which others explain all but a share s of its sum of
+squares about the mean, such as the cube of a year of birth beside the year and its square, sums of
+products hold no more than :math:`16 + \log_{10} s` digits of what it says by itself. While the rows
+are at hand that is cheap to mend: with :math:`z_k = \sum_j a_j z_j + r`, the column r stands in the
+place of :math:`z_k`, and the design, which is linear in z, takes :math:`a_j` times its coefficient
+on :math:`z_k` for :math:`z_j` as well. It is the same design.
+
+A column that says nothing of its own is left as it is: what would be left of it is rounding, and
+:mod:`outcomes.stats.basis` finds it aliased.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from outcomes.stats.basis import ALIASED
+
+Array = npt.NDArray[np.float64]
+
+_NEAR = 1e-6
+"""Share below which a column is replaced: those above keep ten digits as they are."""
+_ROUNDING = 1e-14
+
+
+def untangle(z: Array, maps: Array) -> tuple[Array, Array]:
+    """Columns and maps of the same design, in which no column is nearly a combination.
+
+    Parameters
+    ----------
+    z : (n, q) array
+    maps : (T, p, q) array
+        The design row at visit t is ``maps[t] @ z``.
+    """
+    unit, size = _units(z)
+    share = _shares(unit.T @ unit)
+    own = share > ALIASED
+    near = np.flatnonzero(own & (share < _NEAR))
+    if not near.size:
+        return z, maps
+    z, maps = z.copy(), maps.copy()
+    for k in near:
+        before = np.flatnonzero(own[:k])
+        part = np.linalg.lstsq(unit[:, before], unit[:, k], rcond=None)[0]
+        part *= size[k] / size[before]
+        z[:, k] -= z[:, before] @ part
+        maps[:, :, before] += maps[:, :, [k]] * part
+        unit[:, [k]], size[[k]] = _units(z[:, [k]])
+    return z, maps
+
+
+def _units(z: Array) -> tuple[Array, Array]:
+    """Columns about their means at length one, zero where constant, and their lengths."""
+    mean = z.mean(axis=0)
+    centred = z - mean
+    size = np.linalg.norm(centred, axis=0)
+    constant = size <= _ROUNDING * np.sqrt(len(z)) * np.abs(mean)
+    size = np.where(constant, 1.0, size)
+    return np.where(constant, 0.0, centred / size), size
+
+
+def _shares(correlation: Array) -> Array:
+    """(q,): what the columns before a column leave of its square, those without a share aside."""
+    left = correlation.copy()
+    for row in range(len(left)):
+        if left[row, row] > ALIASED:
+            # Rows before this one keep what was left when it was their turn.
+            below = left[row + 1 :, row] / left[row, row]
+            left[row + 1 :, row + 1 :] -= np.outer(below, left[row, row + 1 :])
+    return np.diag(left)
