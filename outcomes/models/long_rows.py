@@ -22,16 +22,20 @@ from outcomes.models.categories import (
     as_number,
     as_visits,
     check_levels,
+    factors,
     is_category,
     label,
     used_levels,
 )
+from outcomes.stats.layout import MAX_VISITS
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 LARGEST_WEIGHT = 1e30
+FEW_SUBJECTS = 10
+"""With as few, a category may well have a level for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,6 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     NotEstimable
         Where fewer than two subjects are left.
     """
-    _check_subject_column(roles)
     table = _as_pandas(data, roles)
     visit, asked = _code_visits(table, roles)
     _check_unique(table[roles.subject], visit, asked, roles)
@@ -119,7 +122,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     weights = as_number(table[roles.weights]) if roles.weights else None
     cluster, clusters = None, None
     if roles.cluster:
-        cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
+        cluster, clusters = factors(table[roles.cluster])
     missing = {name: _missing(values) for name, values in columns.items()}
     if group is not None and roles.group:
         missing[roles.group] = _missing(group)
@@ -128,12 +131,13 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     if cluster is not None and roles.cluster:
         missing[roles.cluster] = cluster < 0
     used, notes = _used(asked, missing, roles)
-    subject, subjects = pd.factorize(table[roles.subject].to_numpy()[used])
-    _check_subjects(len(subjects), int(used.sum()))
+    subject, subjects = factors(table.loc[used, roles.subject])
+    _check_subjects(len(subjects), int(used.sum()), notes)
     lost = table.loc[asked, roles.subject].nunique() - len(subjects)
     if lost:
         notes.append(f"{lost:,} subjects have no usable row and take no part.")
     frame, level_notes = _frame(columns, visit, used, roles)
+    _check_identifiers(frame, subject, roles)
     group_codes, groups = _groups(group, used, subject, roles)
     if weights is not None:
         _check_weights(weights[used], roles)
@@ -200,7 +204,9 @@ def _code_visits(table: pd.DataFrame, roles: Roles) -> tuple[pd.Categorical, Fla
             raise UsageError(f"Column '{name}': {absent:,} rows are empty. Complete or drop them.")
     visit = as_visits(table[roles.visit])
     if roles.visits is None:
+        _check_number(len(visit.remove_unused_categories().categories), roles)
         return visit.remove_unused_categories(), np.ones(len(table), dtype=np.bool_)
+    _check_number(len(roles.visits), roles)
     unknown = [name for name in roles.visits if name not in visit.categories]
     if unknown or len(set(roles.visits)) < len(roles.visits):
         raise UsageError(
@@ -211,8 +217,16 @@ def _code_visits(table: pd.DataFrame, roles: Roles) -> tuple[pd.Categorical, Fla
     return chosen, np.asarray(chosen.codes >= 0)
 
 
+def _check_number(n_visits: int, roles: Roles) -> None:
+    if n_visits > MAX_VISITS or roles.visits == ():
+        raise UsageError(
+            f"Column '{roles.visit}' has {n_visits:,} visits; 1 to {MAX_VISITS} can be modelled. "
+            "Name them by visits=, or make planned visits of days first."
+        )
+
+
 def _check_unique(subject: pd.Series, visit: pd.Categorical, asked: Flags, roles: Roles) -> None:
-    codes, subjects = pd.factorize(subject.to_numpy())
+    codes, subjects = factors(subject)
     keys = (codes * np.int64(len(visit.categories)) + visit.codes)[asked]
     seen = np.bincount(keys, minlength=len(subjects) * len(visit.categories))
     repeated = int((seen - 1)[seen > 1].sum())
@@ -264,20 +278,12 @@ def _used(asked: Flags, missing: dict[str, Flags], roles: Roles) -> tuple[Flags,
     return used, notes
 
 
-def _check_subject_column(roles: Roles) -> None:
-    if roles.subject in roles.covariates:
-        raise UsageError(
-            f"The formula has the column of subjects, '{roles.subject}', as a covariate: their own "
-            "levels leave no covariance to estimate. Leave it out; the covariance tells subjects "
-            "apart."
-        )
-
-
-def _check_subjects(n_subjects: int, n_rows: int) -> None:
+def _check_subjects(n_subjects: int, n_rows: int, notes: Sequence[str]) -> None:
     if n_subjects < 2:
         raise NotEstimable(
             f"{n_rows} usable rows of {n_subjects} subject{'s' * (n_subjects != 1)} are left: a "
-            "model of repeated measures needs two or more. Check missing responses and covariates."
+            "model of repeated measures needs two or more. "
+            + " ".join([*notes, "Check missing responses and covariates."])
         )
 
 
@@ -302,6 +308,20 @@ def _frame(
     return frame, notes
 
 
+def _check_identifiers(frame: pd.DataFrame, subject: Integers, roles: Roles) -> None:
+    """Raise where a category tells every subject apart, so that nothing is left between them."""
+    for name in set(roles.covariates) - {roles.visit}:
+        if not isinstance(frame[name].dtype, pd.CategoricalDtype):
+            continue
+        n_levels = len(frame[name].cat.categories)
+        pairs = np.unique(subject * n_levels + frame[name].cat.codes.to_numpy()).size
+        if n_levels == subject.max() + 1 == pairs > FEW_SUBJECTS:
+            raise UsageError(
+                f"Column '{name}' has a level of its own for each of the {pairs:,} subjects. Is it "
+                "a number stored as text, or an identifier? Convert or leave out."
+            )
+
+
 def _check_finite(frame: pd.DataFrame) -> None:
     numbers = frame.select_dtypes("number")
     infinite = {name: int(np.isinf(numbers[name].to_numpy()).sum()) for name in numbers}
@@ -318,6 +338,15 @@ def _groups(
     kept = used_levels(group, used)
     codes = kept.codes.astype(np.int64)
     check_constant(codes, subject, f"Column '{roles.group}'", "a covariance group is one level")
+    by_subject = np.zeros(subject.max() + 1, dtype=np.int64)
+    by_subject[subject] = codes
+    alone = int((np.bincount(by_subject) < 2).sum())
+    if alone:
+        raise NotEstimable(
+            f"{alone:,} of {len(kept.categories):,} levels of column '{roles.group}' have one "
+            "subject, which shows no covariance: join them with others, or use one covariance for "
+            "all groups."
+        )
     return codes, tuple(kept.categories)
 
 

@@ -23,6 +23,7 @@ Array = npt.NDArray[np.float64]
 _NEAR = 1e-6
 """Share below which a column is replaced: those above keep ten digits as they are."""
 _ROUNDING = 1e-14
+"""Length of a column about its mean, beside its own, at which it is constant."""
 
 
 def untangle(z: Array, maps: Array) -> tuple[Array, Array]:
@@ -34,31 +35,26 @@ def untangle(z: Array, maps: Array) -> tuple[Array, Array]:
     maps : (T, p, q) array
         The design row at visit t is ``maps[t] @ z``.
     """
-    unit, size = _units(z)
-    share = _shares(unit.T @ unit)
+    centred = z - z.mean(axis=0)
+    gram = centred.T @ centred
+    size = np.sqrt(np.diag(gram))
+    size[size <= _ROUNDING * np.sqrt(len(z)) * np.abs(z).max(axis=0)] = np.inf
+    share = _shares(gram / np.outer(size, size))
     own = share > ALIASED
     near = np.flatnonzero(own & (share < _NEAR))
     if not near.size:
         return z, maps
-    z, maps = z.copy(), maps.copy()
+    z, maps, unit = z.copy(), maps.copy(), centred / size
     for k in near:
         before = np.flatnonzero(own[:k])
         part = np.linalg.lstsq(unit[:, before], unit[:, k], rcond=None)[0]
         part *= size[k] / size[before]
         z[:, k] -= z[:, before] @ part
         maps[:, :, before] += maps[:, :, [k]] * part
-        unit[:, [k]], size[[k]] = _units(z[:, [k]])
+        left = z[:, k] - z[:, k].mean()
+        size[k] = np.linalg.norm(left)
+        unit[:, k] = left / size[k]
     return z, maps
-
-
-def _units(z: Array) -> tuple[Array, Array]:
-    """Columns about their means at length one, zero where constant, and their lengths."""
-    mean = z.mean(axis=0)
-    centred = z - mean
-    size = np.linalg.norm(centred, axis=0)
-    constant = size <= _ROUNDING * np.sqrt(len(z)) * np.abs(mean)
-    size = np.where(constant, 1.0, size)
-    return np.where(constant, 0.0, centred / size), size
 
 
 def _shares(correlation: Array) -> Array:

@@ -69,7 +69,7 @@ REFUSED = {
         data=DATA.assign(arm=np.where(DATA["id"] == "p0001", "one", "many")),
         options={"group": "arm"},
         error=NotEstimable,
-        words=("Fewer than two responses", "in group 'one'", "one covariance for all groups"),
+        words=("1 of 2 levels of column 'arm'", "one covariance for all groups"),
     ),
     "two patients in a covariance group": Refused(
         data=COMPLETE.assign(arm=np.where(COMPLETE["id"] < "p0002", "two", "many")),
@@ -218,6 +218,12 @@ REFUSED = {
     "an empty polars table": Refused(data=pl.from_pandas(DATA).head(0), **NOTHING),
     "an empty Arrow table": Refused(data=pa.Table.from_pandas(DATA).slice(0, 0), **NOTHING),
     "all responses missing": Refused(data=DATA.assign(score=np.nan), **NOTHING),
+    "all of a covariate missing": Refused(
+        data=DATA.assign(dose=np.nan),
+        formula="score ~ dose + visit",
+        error=NotEstimable,
+        words=("0 usable rows", f"miss a covariate (dose {DATA['score'].count()})"),
+    ),
     "all responses None": Refused(data=DATA.assign(score=None), **NOTHING),
     "all responses pd.NA": Refused(
         data=DATA.assign(score=pd.array([pd.NA] * len(DATA), dtype="Float64")), **NOTHING
@@ -246,7 +252,36 @@ REFUSED = {
         data=DATA,
         formula="score ~ id + visit",
         error=UsageError,
-        words=("column of subjects, 'id'", "Leave it out"),
+        words=("'id' has a level of its own for each of the 40 subjects", "leave out"),
+    ),
+    "a number stored as text": Refused(
+        data=DATA.assign(age=DATA["age"].astype(str)),
+        error=UsageError,
+        words=("'age' has a level of its own", "Convert"),
+    ),
+    "days as visits": Refused(
+        data=DATA.assign(visit=np.arange(len(DATA))),
+        error=UsageError,
+        words=("'visit' has 120 visits", "visits=", "planned visits"),
+    ),
+    "no visits": Refused(
+        data=DATA, options={"visits": []}, error=UsageError, words=("0 visits", "Name them")
+    ),
+    "a visit as a number and as a text": Refused(
+        data=DATA.assign(visit=pd.Series([6, 12, "6"] * 40, dtype=object)),
+        error=UsageError,
+        words=("40 rows repeat", "Keep one"),
+    ),
+    "lists as subjects": Refused(
+        data=DATA.assign(id=[[k] for k in DATA["id"]]),
+        error=UsageError,
+        words=("'id' holds values such as lists", "text or numbers"),
+    ),
+    "several columns of subjects": Refused(
+        data=DATA, options={"subject": ["id"]}, error=UsageError, words=("subject= must name one",)
+    ),
+    "no covariance": Refused(
+        data=DATA, options={"covariance": None}, error=UsageError, words=("covariance: nothing",)
     ),
     "a name that a formula takes for a number": Refused(
         data=renamed("age", "1"),
