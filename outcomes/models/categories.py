@@ -62,8 +62,12 @@ def as_category(series: pd.Series) -> pd.Categorical:
         values: Sequence[Any] = list(series.cat.categories)
     else:
         codes, values = _sorted_codes(series)
-    labels = pd.Index([label(value) for value in values], dtype=object)
-    return pd.Categorical.from_codes(list(codes), labels)
+    labels = [label(value) for value in values]
+    distinct = list(dict.fromkeys(labels))
+    if len(distinct) < len(labels):  # such as the number 6 and the text '6' in one column
+        places = np.array([*map(distinct.index, labels), -1])
+        codes = places[codes]
+    return pd.Categorical.from_codes(list(codes), pd.Index(distinct, dtype=object))
 
 
 def as_number(series: pd.Series) -> npt.NDArray[np.float64]:
@@ -89,6 +93,24 @@ def label(value: Any) -> str:
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+def factors(series: pd.Series) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
+    """Codes of the values of a column, -1 where missing, and the values.
+
+    Raises
+    ------
+    UsageError
+        Where values cannot be told apart.
+    """
+    try:
+        codes, values = pd.factorize(series.to_numpy())
+    except TypeError as error:
+        raise UsageError(
+            f"Column '{series.name}' holds values such as lists, that cannot be told apart: make "
+            "it text or numbers."
+        ) from error
+    return codes, np.asarray(values)
 
 
 def used_levels(category: pd.Categorical, rows: npt.NDArray[np.bool_]) -> pd.Categorical:

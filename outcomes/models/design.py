@@ -8,6 +8,7 @@ is settled on whole columns first.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ from outcomes.stats.subjects import Subjects
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+LARGEST = 1e30
+"""Of a number and, inverted, of a difference: covariances of variances are fourth powers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,7 +173,9 @@ def _add(
         cluster=subjects.cluster if by_cluster else None,
         weights=subjects.weights,
     )
-    return new if moments is None else moments.widened(layout, factoring.past) + new
+    if moments is None:
+        return new
+    return moments.widened(layout, factoring.past(moments.layout.n_columns)) + new
 
 
 def _specs(rows: LongRows, parsed: Parsed, equal: EqualLevels) -> tuple[Any, Any]:
@@ -203,23 +209,46 @@ def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> lis
     try:
         frame = equal.applied(rows.frame)
         sides = [_matrix(spec, frame) for spec in specs]
-    except FormulaicError as error:
+    except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
             "texts are categories: a slope or a function needs a numeric column."
         ) from error
     if sides[0].shape[1] != 1:
         raise UsageError("The left side of the formula must be one column of numbers.")
+    _check_distinct([name for part in sides[1].model_spec.structure for name in part.columns])
     for matrix in sides:
-        wrong = [
-            c for c in matrix.columns if not np.isfinite(matrix[c].to_numpy(dtype=float)).all()
-        ]
-        if wrong:
-            raise UsageError(
-                f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
-                "zero. Change the term, or set those rows missing."
-            )
+        _check_sizes(matrix)
     return sides
+
+
+def _check_sizes(matrix: pd.DataFrame) -> None:
+    """Raise where a column is not finite, or of a size whose fourth power is not."""
+    values = {str(name): matrix[name].to_numpy(dtype=np.float64) for name in matrix.columns}
+    wrong = [name for name, column in values.items() if not np.isfinite(column).all()]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(map(repr, wrong))} is not finite in some rows, such as a logarithm of "
+            "zero. Change the term, or set those rows missing."
+        )
+    spread = {name: float(np.ptp(column)) for name, column in values.items()}
+    size = {name: max(float(np.abs(column).max()), spread[name]) for name, column in values.items()}
+    wrong = [name for name in values if size[name] > LARGEST or 0 < spread[name] < 1 / LARGEST]
+    if wrong:
+        raise UsageError(
+            f"{', '.join(map(repr, wrong))} has numbers beyond {LARGEST:g}, or differences below "
+            f"{1 / LARGEST:g}, of which no squares can be taken. Change the unit."
+        )
+
+
+def _check_distinct(names: list[str]) -> None:
+    """Raise where terms make columns of one name, one of which would be lost."""
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        raise UsageError(
+            f"Several terms of the formula make a column {', '.join(map(repr, repeated))}: copy "
+            "one of their columns in the data under another name."
+        )
 
 
 def _subjects(rows: LongRows, z: Array, response: Any) -> Subjects:

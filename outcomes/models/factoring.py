@@ -19,6 +19,9 @@ Rows may come in parts of whole subjects. What a later part contradicts, such as
 longer one, becomes a new column of z; in all earlier parts it *was* what it had been taken for, its
 ``past``, so that sums made of those parts are turned into sums with the new column by a linear map
 (:meth:`outcomes.stats.cell_sums.Moments.widened`), and no row is read again.
+
+Columns of the first part that are all but combinations of others are untangled
+(:mod:`outcomes.stats.untangle`), in all parts alike.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.models.used_rows import LongRows
+from outcomes.stats.untangle import Untangled, untangle
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -51,15 +55,14 @@ class Factoring:
     ----------
     names : list of str
         Of the columns of z; the first is the column of ones.
-    past : list
-        What each column of z was in the parts before it came up; None where it took no part.
     """
 
     def __init__(self, visits: Sequence[str], columns: Sequence[str]) -> None:
         self._visits, self._columns = tuple(visits), tuple(columns)
         self._terms: list[list[Term | None]] = [[None] * len(columns) for _ in visits]
+        self._untangled, self._n_parts = Untangled(steps=()), 0
         self.names = ["1"]
-        self.past: list[Term | None] = [None]
+        self._past: list[Term | None] = [None]
 
     @property
     def maps(self) -> Array:
@@ -69,7 +72,15 @@ class Factoring:
             for j, term in enumerate(terms):
                 if term is not None:
                     maps[t, j, term[0]] = term[1]
-        return maps
+        return self._untangled.maps(maps)
+
+    def past(self, n_before: int) -> Array:
+        """(q - n_before, n_before): what later columns of z were, in terms of the first ones."""
+        out = np.zeros((len(self.names) - n_before, n_before))
+        for row, term in zip(out, self._past[n_before:], strict=True):
+            if term is not None:
+                row[term[0]] = term[1]
+        return self._untangled.maps(out)
 
     def learn(self, matrix: Array, rows: LongRows) -> Array:
         """Factor the matrix (N, p) of a part, and return its z (n, q)."""
@@ -87,10 +98,14 @@ class Factoring:
                 term = pool.find(values, subjects, candidates)
             if term is None:
                 self.names.append(f"{self._columns[j]} at {self._visits[t]}")
-                self.past.append(before)
+                self._past.append(before)
                 term = pool.add(values, subjects)
             self._terms[t][j] = term
-        return pool.finished()
+        z = pool.finished()
+        if not self._n_parts:
+            self._untangled = untangle(z)
+        self._n_parts += 1
+        return self._untangled.columns(z)
 
     def apply(self, matrix: Array, rows: LongRows) -> Array:
         """Return z (n, q) of a part that has been learnt from."""
@@ -99,7 +114,7 @@ class Factoring:
             term = self._terms[t][j]
             if term is not None and term[1] and term[0]:
                 pool.put(term[0], matrix[here, j], rows.subject[here])
-        return pool.finished()
+        return self._untangled.columns(pool.finished())
 
     def _cells(self, rows: LongRows) -> Iterator[tuple[int, int, Integers]]:
         """Columns of the formula, visits, and which rows are at the visit."""
@@ -114,7 +129,7 @@ class Factoring:
         if before is None:
             found = list(range(1, len(self.names)))
         else:
-            found = [k for k in range(first, len(self.names)) if self.past[k] == before]
+            found = [k for k in range(first, len(self.names)) if self._past[k] == before]
         return sorted(found, key=lambda k: last is None or k != last[0])
 
 

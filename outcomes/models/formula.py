@@ -25,6 +25,9 @@ from outcomes.core.errors import UsageError
 
 _DECLARED = re.compile(r"^C\(\s*(?:`([^`]+)`|([\w.]+))\s*(?:,.*)?\)$")
 _QUOTED = re.compile(r"`([^`]+)`")
+_BETWEEN_QUOTES = re.compile(r"`([^`]*)`")
+_LITERAL = ("", "0", "1")
+"""Names that a formula takes for numbers, even between quotes."""
 _LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\]")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 
@@ -60,7 +63,13 @@ def parse_formula(text: str) -> Parsed:
     """
     try:
         formula = Formula(text)
-    except (FormulaicError, SyntaxError, AttributeError) as error:
+    except SyntaxError as error:
+        raise UsageError(
+            f"The formula '{text}' cannot be read: what stands inside a function such as C(...) "
+            "must be Python. Copy a column that has a space or a Python word for its name, such as "
+            "'class', under another name."
+        ) from error
+    except (FormulaicError, AttributeError) as error:
         reason = _COLOURS.sub("", str(error)).split("\n")[0].strip()
         raise UsageError(f"The formula '{text}' cannot be read: {reason}") from error
     sides: list[Any] = [getattr(formula, side, None) for side in ("lhs", "rhs")]
@@ -69,6 +78,7 @@ def parse_formula(text: str) -> Parsed:
     if not len(sides[1]):
         raise UsageError(f"The formula '{text}' has nothing on its right side; use '~ 1'.")
     response, covariates = (tuple(sorted(_columns(side))) for side in sides)
+    _check_names({*response, *covariates, *_BETWEEN_QUOTES.findall(text)})
     factors = {str(factor.expr) for term in sides[1] for factor in term.factors}
     return Parsed(
         response_formula=sides[0],
@@ -111,11 +121,33 @@ def _columns(side: Any) -> set[str]:
     return names
 
 
+def _check_names(names: set[str]) -> None:
+    literal = sorted(names & set(_LITERAL))
+    if literal:
+        raise UsageError(
+            f"A formula cannot use a column named {', '.join(map(repr, literal))}: copy it under "
+            "another name."
+        )
+
+
 def _names_inside(code: str) -> set[str]:
     quoted = set(_QUOTED.findall(code))
     tree = ast.parse(_QUOTED.sub("0", code), mode="eval")
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    both = sorted((quoted | _arguments(tree)) & set(TRANSFORMS))
+    if both:
+        raise UsageError(
+            f"{', '.join(map(repr, both))} is the name of a function in '{code}': copy a column of "
+            "that name under another one."
+        )
     return quoted | (names - set(TRANSFORMS))
+
+
+def _arguments(tree: ast.AST) -> set[str]:
+    """Names that stand for themselves, and neither as a function nor before a point."""
+    used = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    used |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in used}
 
 
 def _declared(factors: set[str]) -> frozenset[str]:

@@ -73,7 +73,8 @@ def joint_tests(grid: ReferenceGrid, inference: Inference, kind: int = 3) -> pd.
     ]
     columns = ["term", "num_df", "den_df", "statistic", "p_value", "gate"]
     table = pd.DataFrame(found, columns=columns)
-    return table.astype({"num_df": "int64", "gate": object})
+    numbers = dict.fromkeys(columns[2:5], "float64")
+    return table.astype({"num_df": "int64", **numbers, "gate": object})
 
 
 def _hypothesis(grid: ReferenceGrid, term: Any, place: slice) -> Array:

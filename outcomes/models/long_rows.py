@@ -23,17 +23,23 @@ from outcomes.models.categories import (
     as_number,
     as_visits,
     check_levels,
+    factors,
     is_category,
     label,
     used_levels,
 )
 from outcomes.models.long_tables import ParquetTable, open_parquet, take_columns
 from outcomes.models.used_rows import Averaging, LongRows, Offset
+from outcomes.stats.layout import MAX_VISITS
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Table = pd.DataFrame | ParquetTable
+
+LARGEST_WEIGHT = 1e30
+FEW_SUBJECTS = 10
+"""With as few, a category may well have a level for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +90,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     offset = as_number(table[roles.offset]) if roles.offset else None
     cluster, clusters = None, None
     if roles.cluster:
-        cluster, clusters = pd.factorize(table[roles.cluster].to_numpy())
+        cluster, clusters = factors(table[roles.cluster])
     missing |= {
         str(name): _missing(values)
         for name, values in (
@@ -96,14 +102,15 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         if values is not None
     }
     used, notes = _used(asked, missing, roles)
-    subject, subjects = pd.factorize(subject_column.to_numpy()[used])
-    _check_subjects(len(subjects), int(used.sum()))
+    subject, subjects = factors(subject_column[used])
+    _check_subjects(len(subjects), int(used.sum()), notes)
     lost = subject_column[asked].nunique() - len(subjects)
     if lost:
         notes.append(f"{lost:,} subjects have no usable row and take no part.")
     if roles.visit in columns:
         columns[roles.visit] = visit
     frame, level_notes = _factors(columns, used, roles)
+    _check_identifiers(frame, subject, roles)
     numbers = [name for name, v in columns.items() if not isinstance(v, pd.Categorical)]
     means = _means(table, frame, numbers, used, subject)
     group_codes, groups = _groups(group, used, subject, roles)
@@ -169,7 +176,10 @@ def _code_visits(
             raise UsageError(f"Column '{name}': {absent:,} rows are empty. Complete or drop them.")
     visit = as_visits(column)
     if roles.visits is None:
-        return visit.remove_unused_categories(), np.ones(len(visit), dtype=np.bool_)
+        visit = visit.remove_unused_categories()
+        _check_number(len(visit.categories), roles)
+        return visit, np.ones(len(visit), dtype=np.bool_)
+    _check_number(len(roles.visits), roles)
     unknown = [name for name in roles.visits if name not in visit.categories]
     if unknown or len(set(roles.visits)) < len(roles.visits):
         raise UsageError(
@@ -180,8 +190,16 @@ def _code_visits(
     return chosen, np.asarray(chosen.codes >= 0)
 
 
+def _check_number(n_visits: int, roles: Roles) -> None:
+    if n_visits > MAX_VISITS or roles.visits == ():
+        raise UsageError(
+            f"Column '{roles.visit}' has {n_visits:,} visits; 1 to {MAX_VISITS} can be modelled. "
+            "Name them by visits=, or make planned visits of days first."
+        )
+
+
 def _check_unique(subject: pd.Series, visit: pd.Categorical, asked: Flags, roles: Roles) -> None:
-    codes, subjects = pd.factorize(subject.to_numpy())
+    codes, subjects = factors(subject)
     keys = (codes * np.int64(len(visit.categories)) + visit.codes)[asked]
     seen = np.bincount(keys, minlength=len(subjects) * len(visit.categories))
     repeated = int((seen - 1)[seen > 1].sum())
@@ -197,7 +215,7 @@ def _column(series: pd.Series, name: str, roles: Roles) -> Array | pd.Categorica
     if name == roles.visit:
         return as_visits(series)
     if name in roles.response:
-        if is_category(series):
+        if series.notna().any() and is_category(series):
             raise UsageError(f"The response '{name}' is no number. Convert it first.")
         return as_number(series)
     if name in roles.categories or is_category(series):
@@ -234,11 +252,12 @@ def _used(asked: Flags, missing: dict[str, Flags], roles: Roles) -> tuple[Flags,
     return used, notes
 
 
-def _check_subjects(n_subjects: int, n_rows: int) -> None:
+def _check_subjects(n_subjects: int, n_rows: int, notes: Sequence[str]) -> None:
     if n_subjects < 2:
         raise NotEstimable(
             f"{n_rows} usable rows of {n_subjects} subject{'s' * (n_subjects != 1)} are left: a "
-            "model of repeated measures needs two or more. Check missing responses and covariates."
+            "model of repeated measures needs two or more. "
+            + " ".join([*notes, "Check missing responses and covariates."])
         )
 
 
@@ -261,6 +280,23 @@ def _factors(
         if absent:
             notes.append(f"{name}: no usable row at {', '.join(map(repr, absent))}.")
     return pd.DataFrame(kept, index=pd.RangeIndex(int(used.sum()))), notes
+
+
+def _check_identifiers(frame: pd.DataFrame, subject: Integers, roles: Roles) -> None:
+    """Raise where a category tells every subject apart, so that nothing is left between them."""
+    n_subjects = subject.max() + 1
+    for name in set(roles.covariates) & set(frame) - {roles.visit}:
+        column = frame[name]
+        if not isinstance(column.dtype, pd.CategoricalDtype) or n_subjects <= FEW_SUBJECTS:
+            continue
+        n_levels = len(column.cat.categories)
+        if n_levels != n_subjects:
+            continue
+        if np.unique(subject * n_levels + column.cat.codes.to_numpy()).size == n_subjects:
+            raise UsageError(
+                f"Column '{name}' has a level of its own for each of the {n_levels:,} subjects. Is "
+                "it a number stored as text, or an identifier? Convert or leave out."
+            )
 
 
 def _means(
@@ -313,6 +349,15 @@ def _groups(
     kept = used_levels(group, used)
     codes = kept.codes.astype(np.int64)
     check_constant(codes, subject, f"Column '{roles.group}'", "a covariance group is one level")
+    by_subject = np.zeros(subject.max() + 1, dtype=np.int64)
+    by_subject[subject] = codes
+    alone = int((np.bincount(by_subject) < 2).sum())
+    if alone:
+        raise NotEstimable(
+            f"{alone:,} of {len(kept.categories):,} levels of column '{roles.group}' have one "
+            "subject, which shows no covariance: join them with others, or use one covariance for "
+            "all groups."
+        )
     return codes, tuple(kept.categories)
 
 
@@ -336,11 +381,12 @@ def check_constant(codes: npt.NDArray[Any], subject: Integers, what: str, rule: 
 
 
 def _check_weights(weights: Array, roles: Roles) -> None:
-    wrong = int((~(np.isfinite(weights) & (weights > 0))).sum())
+    wrong = int((~((weights > 1 / LARGEST_WEIGHT) & (weights < LARGEST_WEIGHT))).sum())
     if wrong:
         raise UsageError(
-            f"Column '{roles.weights}': {wrong:,} rows have a weight that is not positive and "
-            "finite. Set the response missing where a row is meant to take no part."
+            f"Column '{roles.weights}': {wrong:,} rows have a weight that is not positive, or not "
+            f"between {1 / LARGEST_WEIGHT:g} and {LARGEST_WEIGHT:g}. Set the response missing "
+            "where a row is meant to take no part."
         )
 
 

@@ -124,7 +124,7 @@ def fit_mmrm(
         subject=subject,
         visit=visit,
         visits=visit_labels(visits),
-        covariance=(covariance,) if isinstance(covariance, str) else tuple(covariance),
+        covariance=(covariance,) if isinstance(covariance, str) else tuple(covariance or ()),
         method=method,
         inference=inference,
         group=group,

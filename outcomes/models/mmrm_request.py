@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -37,6 +37,7 @@ class MmrmSpec:
 
     def __post_init__(self) -> None:
         """Raise where an option is not known, or options do not go together."""
+        self._check_columns()
         _check_known("covariance", self.covariance, STRUCTURES)
         _check_known("method", (self.method,), get_args(Method))
         _check_known("inference", (self.inference,), METHODS)
@@ -47,6 +48,11 @@ class MmrmSpec:
                 "'satterthwaite', 'between-within', 'residual' or a sandwich."
             )
         self._check_empirical()
+
+    def _check_columns(self) -> None:
+        for role in ("subject", "visit", "group", "weights", "cluster"):
+            if not isinstance(getattr(self, role), Hashable):
+                raise UsageError(f"{role}= must name one column.")
 
     def _check_empirical(self) -> None:
         if self.inference == "jackknife" and self.cluster is None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from outcomes.core.errors import UsageError
-from outcomes.models.categories import as_category, as_number
+from outcomes.models.categories import as_category, as_number, factors
 from outcomes.models.design import Design
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import check_constant
@@ -179,7 +179,7 @@ def _codes(series: pd.Series, levels: tuple[str, ...], lacking: str) -> npt.NDAr
 
 def _subjects(series: pd.Series, visit: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Codes; one row a subject and visit."""
-    codes, _ = pd.factorize(series.to_numpy())
+    codes, _ = factors(series)
     _check_none(codes < 0, series.name, "are empty", "Complete or drop them")
     repeated = pd.Series(codes * (visit.max(initial=0) + 1) + visit).duplicated().to_numpy()
     _check_none(repeated, series.name, "repeat a visit of their subject", "Keep one of each")

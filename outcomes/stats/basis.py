@@ -34,7 +34,7 @@ from outcomes.stats.moments import Moments
 
 Array = npt.NDArray[np.float64]
 
-_ALIASED = 1e-11
+ALIASED = 1e-11
 _PART = 1e-7
 
 
@@ -133,7 +133,7 @@ def build_basis(moments: Moments, maps: Array, response: str = "the response") -
         coefficients[before, j] = along + shift
         image = _apply(gram, column)
         square = float(column @ image)
-        if square > _ALIASED * _reference(gram, columns[:, j]):
+        if square > ALIASED * _reference(gram, columns[:, j]):
             kept.append(j)
             done[:, j], weighed[:, j], squares[j], coefficients[j, j] = column, image, square, 1.0
     if not kept or kept[-1] != columns.shape[1] - 1:
@@ -218,7 +218,7 @@ def _orthogonal(
     offset = constants.reshape(-1)
     rest, along_rest = _project(column - offset, done, weighed, squares)
     left, along_offset = _project(offset, done, weighed, squares)
-    if left @ _apply(gram, left) > _ALIASED * (offset @ _apply(gram, offset)):
+    if left @ _apply(gram, left) > ALIASED * (offset @ _apply(gram, offset)):
         rest = rest + left
     return rest, along_rest, along_offset
 

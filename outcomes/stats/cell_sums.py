@@ -124,16 +124,15 @@ class Moments:
         )
         return _merge(fewer._take(np.asarray(seen.any(axis=1))))
 
-    def widened(self, layout: Layout, past: Sequence[tuple[int, float] | None]) -> Moments:
-        """The sums with further columns of z, which were multiples of columns already there.
+    def widened(self, layout: Layout, past: Array) -> Moments:
+        """The sums with further columns of z, which were combinations of those already there.
 
         Parameters
         ----------
         layout : Layout
             Of all columns; its first are those of these moments.
-        past : sequence
-            By column of z, another one and a factor; the first column of z is one for everyone.
-            None where it took no part: it stands as zero.
+        past : (m, q) array
+            The m further columns are ``past @ z``.
         """
         old, new = self.layout.n_columns, layout.n_columns
         if old == new:
@@ -141,11 +140,10 @@ class Moments:
         to_new = np.zeros((layout.wide, self.layout.wide))
         kept = [*range(old + 1), *range(new + 1, layout.wide)]
         to_new[kept, range(self.layout.wide)] = 1.0
-        for k in range(old, new):
-            source, factor = past[k] or (0, 0.0)
-            to_new[k + 1, source + 1] = factor * self.layout.scale[source] / layout.scale[k]
-            shift = factor * self.layout.shift[source] - layout.shift[k]
-            to_new[k + 1, 0] = shift / layout.scale[k]
+        added = slice(old + 1, new + 1)
+        scale = layout.scale[old:new]
+        to_new[added, 1 : old + 1] = past * self.layout.scale[:old] / scale[:, None]
+        to_new[added, 0] = (past @ self.layout.shift[:old] - layout.shift[old:new]) / scale
         return replace(self, layout=layout, products=to_new @ self.products @ to_new.T)
 
     def total(self) -> Moments:

@@ -181,7 +181,10 @@ class Point:
 
 
 def evaluate(cells: Cells, sigmas: Array) -> Point | None:
-    """The likelihood at ``sigmas`` (groups, T, T); None where a matrix is not positive definite."""
+    """The likelihood at ``sigmas`` (groups, T, T); None where a matrix is not positive definite.
+
+    Whole matrices, also where no subject was seen at all visits.
+    """
     inverse = _inverses(cells, sigmas)
     if inverse is None:
         return None
@@ -206,19 +209,21 @@ def evaluate(cells: Cells, sigmas: Array) -> Point | None:
 
 def _inverses(cells: Cells, sigmas: Array) -> tuple[Array, Array] | None:
     """Inverse of each cell's seen part, zeros elsewhere, and its log-determinant."""
-    seen = cells.moments.seen
+    seen, group = cells.moments.seen, cells.moments.group
     both = seen[:, :, None] & seen[:, None, :]
-    size = np.sqrt(np.einsum("gtt->gt", sigmas))[cells.moments.group]
+    size = np.sqrt(np.einsum("gtt->gt", sigmas))
     if not (np.isfinite(size).all() and (size > 0).all()):
         return None
     outer = size[:, :, None] * size[:, None, :]
+    correlation = sigmas / outer
     # Unseen visits become independent with variance one: they add nothing to the determinant.
-    correlation = np.where(both, sigmas[cells.moments.group] / outer, np.eye(cells.n_visits))
+    seen_part = np.where(both, correlation[group], np.eye(cells.n_visits))
     try:
-        factor = np.linalg.cholesky(correlation)
+        np.linalg.cholesky(correlation)
+        factor = np.linalg.cholesky(seen_part)
     except np.linalg.LinAlgError:
         return None
     half = np.linalg.solve(factor, np.broadcast_to(np.eye(cells.n_visits), factor.shape))
-    inverse = np.where(both, np.swapaxes(half, 1, 2) @ half / outer, 0.0)
-    log_size = np.where(seen, np.log(size), 0.0).sum(axis=1)
+    inverse = np.where(both, np.swapaxes(half, 1, 2) @ half / outer[group], 0.0)
+    log_size = np.where(seen, np.log(size)[group], 0.0).sum(axis=1)
     return inverse, 2 * (np.log(np.einsum("ktt->kt", factor)).sum(axis=1) + log_size)

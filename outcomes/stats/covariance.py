@@ -39,6 +39,8 @@ from outcomes.core.errors import UsageError
 Array = npt.NDArray[np.float64]
 
 STRUCTURES = ("us", "cs", "csh", "ar1", "ar1h", "toep", "toeph", "ad", "adh")
+OWN_VARIANCES = ("us", "csh", "ar1h", "toeph", "adh")
+"""Those with a variance of its own a visit."""
 
 
 class Structure(Protocol):

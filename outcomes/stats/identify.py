@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from outcomes.core.errors import NotEstimable
+from outcomes.stats.covariance import OWN_VARIANCES
 from outcomes.stats.moments import Moments
 
 SAME = 1e-13
@@ -22,6 +23,13 @@ def check_identified(moments: Moments, covariance: str) -> None:
     """
     if moments.n_subjects == 0:
         raise NotEstimable("No subject has a seen response: there is nothing to fit.")
+    unseen = [
+        v for v, seen in zip(moments.layout.visits, moments.seen.T, strict=True) if not seen.any()
+    ]
+    if unseen:
+        raise NotEstimable(
+            f"No response was seen at {', '.join(map(repr, unseen))}: leave the visit out."
+        )
     for code, label in enumerate(moments.layout.groups):
         together = _together(moments, code)
         where = f" in group '{label}'" if len(moments.layout.groups) > 1 else ""
@@ -29,7 +37,9 @@ def check_identified(moments: Moments, covariance: str) -> None:
             raise NotEstimable(
                 f"No response was seen{where}: leave the group out, or use one covariance for all."
             )
-        _check_visits(moments, together, where)
+        if covariance in OWN_VARIANCES:
+            _check_visits(moments, together, where)
+        _check_repeated(together, where)
         if covariance == "us":
             _check_pairs(moments, together, where)
 
@@ -62,7 +72,18 @@ def _check_visits(moments: Moments, together: npt.NDArray[np.int64], where: str)
     if rare:
         raise NotEstimable(
             f"Fewer than two responses were seen at {', '.join(map(repr, rare))}{where}: the "
-            "spread there cannot be estimated. Leave the visit out, or use one covariance for all."
+            "spread there cannot be estimated. Leave the visit out, "
+            f"{'use one covariance for all groups, ' if where else ''}or use a structure with one "
+            "variance such as 'cs'."
+        )
+
+
+def _check_repeated(together: npt.NDArray[np.int64], where: str) -> None:
+    if len(together) > 1 and not np.triu(together, 1).any():
+        raise NotEstimable(
+            f"No subject{where} was seen at two visits, so that nothing tells how visits are "
+            "related. Is the column of subjects one that names a row? Else analyse one visit by "
+            f"itself{', or use one covariance for all groups' if where else ''}."
         )
 
 
@@ -73,8 +94,9 @@ def _check_pairs(moments: Moments, together: npt.NDArray[np.int64], where: str) 
         for a, b in zip(*np.nonzero(np.triu(together == 0)), strict=True)
     ]
     if apart:
+        groups = " or one covariance for all groups" if where else ""
         raise NotEstimable(
             f"No subject{where} was seen at both {'; '.join(apart)}: an unstructured covariance is "
-            "not identified. Use a simpler structure such as 'cs', leave one of the visits out, or "
-            "use one covariance for all groups."
+            f"not identified. Use a simpler structure such as 'cs'{groups}, or leave one of the "
+            "visits out."
         )

@@ -267,10 +267,14 @@ def prepare_inference(
         raise UsageError(f"'{method}' and an empirical covariance do not go together.")
     if empirical is not None:
         phi = empirical.phi
-    elif method == "kenward-roger" and fit.phi_adjusted is not None:
-        phi = fit.phi_adjusted
     elif method == "kenward-roger":
-        phi = adjusted_covariance(cells, point, root, scaled_slopes(cells, point))
+        known = fit.phi_adjusted
+        phi = (
+            adjusted_covariance(cells, point, root, scaled_slopes(cells, point))
+            if known is None
+            else known
+        )
+        _check_variances(phi)
     return Inference(
         method=method,
         beta=fit.beta,
@@ -281,6 +285,16 @@ def prepare_inference(
         phi_used=phi,
         empirical=empirical,
     )
+
+
+def _check_variances(phi: Array) -> None:
+    """Raise where the adjustment, a first-order one, takes away more than there is."""
+    if np.linalg.eigvalsh(phi)[0] <= 0:
+        raise NotEstimable(
+            "Kenward-Roger's adjustment leaves a variance that is not positive: there are too few "
+            "observations for the covariance parameters and coefficients. Use fewer terms, a "
+            "simpler covariance, or inference='satterthwaite'."
+        )
 
 
 def _fai_cornelius(degrees: Array) -> float:

@@ -27,6 +27,7 @@ from outcomes.core.errors import NotConverged
 from outcomes.stats.cells import Cells, Point, evaluate
 from outcomes.stats.covariance import Structure
 from outcomes.stats.information import Local, coupling, differentiate, scaled_slopes
+from outcomes.stats.remedies import remedy
 
 Array = npt.NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def search(cells: Cells, form: Structure, theta: Array, tolerance: float) -> Fou
         theta, point = _move(cells, form, best, step)
         if _couples(cells) and _CLOSE < decrement < _FAR:
             held = coupling(scaled_slopes(cells, point))
-    raise _no_maximum()
+    raise no_maximum(cells, form)
 
 
 def _couples(cells: Cells) -> bool:
@@ -152,12 +153,13 @@ def _move(cells: Cells, form: Structure, at: Found, step: Array) -> tuple[Array,
             if at.decrement < _CLOSE or gain > 1e-4 * length * at.decrement:
                 return theta, point
         length /= 2
-    raise _no_maximum()
+    raise no_maximum(cells, form)
 
 
-def _no_maximum() -> NotConverged:
+def no_maximum(cells: Cells, form: Structure) -> NotConverged:
+    """The error of a likelihood that grows up to the boundary of its parameters."""
     return NotConverged(
-        "The likelihood has no maximum that can be found: some covariance matrix tends to a "
-        "singular one, as with few subjects in a group or visits that say the same. Use one "
-        "covariance for all groups, a simpler structure such as 'toeph' or 'cs', or fewer visits."
+        f"The likelihood has no maximum that can be found: a covariance matrix '{form.name}' tends "
+        "to a singular one, as with few subjects for its parameters, or visits that say the same. "
+        f"{remedy(form.name, cells.n_visits, len(cells.groups))}"
     )

@@ -29,18 +29,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from outcomes.core.errors import NotConverged, NotEstimable
+from outcomes.core.errors import NotEstimable
 from outcomes.stats.basis import build_basis
 from outcomes.stats.cells import Cells, Method, Point, WeightKind
-from outcomes.stats.covariance import Structure, structure
+from outcomes.stats.covariance import OWN_VARIANCES, Structure, structure
 from outcomes.stats.identify import check_identified, constant_visits
 from outcomes.stats.information import scaled_slopes
 from outcomes.stats.kenward_roger import adjusted_covariance
 from outcomes.stats.moments import Moments
-from outcomes.stats.newton import entry_root, observed_information, search, sigmas_of
+from outcomes.stats.newton import (
+    entry_root,
+    no_maximum,
+    observed_information,
+    search,
+    sigmas_of,
+)
+from outcomes.stats.remedies import remedy
 
 Array = npt.NDArray[np.float64]
-OWN_VARIANCES = ("us", "csh", "ar1h", "toeph", "adh")
+UNTOLD = 100.0
+"""Standard errors of an eigenvalue, beside itself, at which it is not told from zero."""
 FLAT = 1e-13
 """Residual squares at a visit, beside the largest ones, that are rounding."""
 
@@ -180,14 +188,13 @@ def fit_reml(
         slopes = scaled_slopes(cells, found.point) if method == "reml" else None
         information = observed_information(cells, form, found.theta, found.point, slopes)
     except np.linalg.LinAlgError as error:
-        raise NotConverged(
-            "The covariance matrix came too close to a singular one to go on: some visits say "
-            "nearly the same, or hardly vary. Use a simpler structure such as 'cs', or leave a "
-            "visit out."
-        ) from error
-    theta_cov, phi_adjusted = _inverse(information, found.theta.size), None
+        raise no_maximum(cells, form) from error
+    theta_cov, phi_adjusted = _inverse(information, cells, covariance), None
+    sigmas = sigmas_of(form, found.theta, len(cells.groups))
+    root = entry_root(form, found.theta, theta_cov, len(cells.groups))
+    if not _inside(sigmas, root):
+        raise no_maximum(cells, form)
     if adjusted and slopes is not None:
-        root = entry_root(form, found.theta, theta_cov, len(total.layout.groups))
         phi_adjusted = adjusted_covariance(cells, found.point, root, slopes)
     return RemlFit(
         beta=basis.beta(found.point.gamma),
@@ -195,7 +202,7 @@ def fit_reml(
         estimable=basis.estimable,
         theta=found.theta,
         theta_cov=theta_cov,
-        sigmas=sigmas_of(form, found.theta, len(total.layout.groups)),
+        sigmas=sigmas,
         covariance=covariance,
         method=method,
         weight_kind=weight_kind,
@@ -231,11 +238,13 @@ def check_spread(cells: Cells, covariance: str, response: str) -> None:
         if not flat.any():
             continue
         visits = ", ".join(repr(layout.visits[t]) for t in np.flatnonzero(flat))
-        where = f" in group '{label}'" if len(layout.groups) > 1 else ""
+        several = len(layout.groups) > 1
         raise NotEstimable(
-            f"{response[:1].upper()}{response[1:]} does not vary at {visits}{where} beyond what "
-            "the model explains, so that there is no variance to estimate. Leave the visit out, "
-            "use one covariance for all groups, or a structure with one variance such as 'cs'."
+            f"{response[:1].upper()}{response[1:]} does not vary at {visits}"
+            f"{f' in group {label!r}' if several else ''} beyond what the model explains, so that "
+            "there is no variance to estimate. Leave the visit out, "
+            f"{'use one covariance for all groups, ' if several else ''}or use a structure with "
+            "one variance such as 'cs'."
         )
 
 
@@ -259,7 +268,7 @@ def starting_values(cells: Cells, form: Structure) -> Array:
     return np.concatenate(starts)
 
 
-def _inverse(information: Array, n_parameters: int) -> Array:
+def _inverse(information: Array, cells: Cells, covariance: str) -> Array:
     """Inverse of the observed information, which must be positive definite at a maximum."""
     size = np.sqrt(np.abs(np.diag(information)))
     if (size > 0).all():
@@ -268,10 +277,31 @@ def _inverse(information: Array, n_parameters: int) -> Array:
             half = vectors / np.sqrt(values) / size[:, None]
             return np.asarray(half @ half.T)
     raise NotEstimable(
-        f"The data do not determine all {n_parameters} covariance parameters: the likelihood is "
-        "flat around its maximum. Use one covariance for all groups, or a simpler structure such "
-        "as 'toeph' or 'csh'."
+        f"The data do not determine all {len(information)} covariance parameters: the likelihood "
+        f"is flat around its maximum. {remedy(covariance, cells.n_visits, len(cells.groups))}"
     )
+
+
+def _inside(sigmas: Array, root: Array) -> bool:
+    """Whether each matrix is inside the space of those that are positive definite.
+
+    On the way to a singular matrix the likelihood may become flat, and steps as small as at a
+    maximum: where no subject was seen at all of three visits, or a group has as few subjects as
+    coefficients. The smallest eigenvalue of the correlations is then not told from zero: its
+    standard error, to first order, is many times itself. At a maximum with n subjects it is about
+    the root of 2 / n times itself.
+    """
+    n_visits = sigmas.shape[-1]
+    row, column = np.tril_indices(n_visits)
+    roots = root.reshape(len(sigmas), row.size, -1)
+    for sigma, own in zip(sigmas, roots, strict=True):
+        size = np.sqrt(np.diag(sigma))
+        values, vectors = np.linalg.eigh(sigma / np.outer(size, size))
+        direction = vectors[:, 0] / size
+        by_entry = np.where(row == column, 1.0, 2.0) * direction[row] * direction[column]
+        if not np.linalg.norm(by_entry @ own) < UNTOLD * values[0]:
+            return False
+    return True
 
 
 def _notes(estimable: npt.NDArray[np.bool_]) -> tuple[str, ...]:

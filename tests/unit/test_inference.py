@@ -1,5 +1,7 @@
 """Linear functions of a fit: identities that hold whatever the data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,10 @@ def test_between_within_counts_columns():
     inference = prepare_inference(fit_reml(moments, MAPS), "between-within")
     # Between: exposure and age; within: two visits and two interactions, and the intercept's df.
     assert inference.linear(np.eye(7)).df.tolist() == [76, 37, 37, 76, 76, 76, 76]
+
+
+def test_an_adjustment_that_takes_away_all_variance_is_an_error(fitted):
+    _, fit = fitted
+    turned = replace(fit, phi_adjusted=fit.point.phi - 2 * np.diag(np.diag(fit.point.phi)))
+    with pytest.raises(NotEstimable, match="'satterthwaite'"):
+        prepare_inference(turned, "kenward-roger")

@@ -46,6 +46,15 @@ def test_likelihood_is_that_of_the_definition(method, weighting):
     assert ours.log_likelihood == pytest.approx(theirs, abs=1e-9)
 
 
+def test_a_matrix_that_is_none_has_no_likelihood_though_all_that_was_seen_of_it_is_one():
+    z, y, _ = trial(1, missing=0.0)
+    y[np.arange(len(y)), np.arange(len(y)) % 3] = np.nan
+    sigma = np.array([[1.0, 0.9, 0.1], [0.9, 1.0, 0.9], [0.1, 0.9, 1.0]])
+    assert (sigma[[0, 0, 1], [1, 2, 2]] < 1).all()
+    assert evaluate(cells_of(moments_of(z, y)), sigma[None]) is None
+    assert evaluate(cells_of(moments_of(z, y)), sigma[None] + np.eye(3)) is not None
+
+
 @pytest.mark.parametrize("method", ["reml", "ml"])
 @pytest.mark.parametrize("by_visit", [False, True])
 def test_gradient_and_information_against_differences(method, by_visit):
