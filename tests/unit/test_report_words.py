@@ -482,7 +482,7 @@ def test_harms_that_stand_apart_are_said_with_both_intervals() -> None:
 def test_harms_say_how_many_pairs_would_stand_apart_by_chance() -> None:
     own = Rate(exposure="usual_care", value=1.9, low=1.1, high=3.1)
     other = Rate(exposure="exercise", value=4.0, low=3.0, high=5.3)
-    event = Event(name="Flare", unit="", reference=own, others=(other,), hidden=())
+    event = Event(name="Flare", unit="", reference=own, compared=(other,))
     study = build_context(report_example.release()).study
     assert _by_chance(study, [event], 33) == (
         " Of 33 pairs looked at, one stands apart; about two would by chance alone."
