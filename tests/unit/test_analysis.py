@@ -435,6 +435,18 @@ def test_a_visit_at_which_all_are_alike_does_not_end_the_study(data, value):
     assert any("same value for everyone" in note for note in found.notes)
 
 
+def test_a_secondary_outcome_of_which_all_values_are_alike_says_so_without_a_count(data):
+    rows = data.visit_rows.copy()
+    rows.loc[rows["medication"].notna(), "medication"] = 20.0
+    found = analyse(replace(data, visit_rows=rows))
+    gate = found.tables["gate"].query("outcome == 'medication'")
+    assert not gate["passed"].any()
+    (reason,) = set(gate["reason"])
+    assert "does not vary" in reason
+    assert reason[-1].isalnum()
+    assert not any(character.isdigit() for character in reason)
+
+
 def test_a_primary_visit_at_which_all_are_alike_is_named(data):
     rows = data.visit_rows.copy()
     rows.loc[rows["visit"].eq("week_12") & rows["pain"].notna(), "pain"] = 4.0
