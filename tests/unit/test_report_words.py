@@ -611,6 +611,14 @@ def test_the_conditions_are_listed_with_their_limit_and_the_value_nearest_to_it(
     assert line.closest == percent(follow_up["value"].min())
 
 
+def test_a_visit_at_which_all_had_the_same_value_is_a_condition_not_met(context: Context) -> None:
+    gate = context.release.table("gate")
+    alike = gate.head(1).assign(check="varies", passed=False, value=float("nan"), limit=0.0)
+    (line,) = build_conditions(_released(gate=alike))
+    assert line.what == "Those measured at the visit had more than one value"
+    assert (line.met, line.limit, line.closest) == ("0 of 1", "has to hold", "–")
+
+
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:
     assert cannot_say(context)[0].startswith("That a therapy was the cause")
     assert "elsewhere" in cannot_say(build_context(report_variants.trial()))[0]

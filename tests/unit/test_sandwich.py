@@ -131,6 +131,9 @@ def test_what_a_single_subject_determines_has_no_standard_error():
     alone = found[found["term"].isin(["(Intercept)", "exposureexercise", "exposuremanual"])]
     assert alone["gate"].str.contains("single cluster").all()  # all against the one subject
     assert alone[["std_error", "df", "statistic", "p_value", "conf_low"]].isna().all(axis=None)
+    data["exposure"] = np.where(data["id"] == "p007", "alone", "others")
+    tested = fit_mmrm(data, formula, subject="id", visit="week", inference="CR2").joint_tests()
+    assert "single cluster" in tested.set_index("term").loc["exposure", "gate"]
     rest = found[found["term"].isin(["age", "week12", "week52"])]
     assert rest["gate"].eq("open").all()
     assert (rest["std_error"] > 0).all()
