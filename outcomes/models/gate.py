@@ -133,11 +133,7 @@ def _judged(
 
 
 def failed_gate(about: Description, reason: str) -> Gate:
-    """Return the gate of an outcome whose model could not be fitted, for the ``reason`` given.
-
-    Like every other it is words within a sentence, so a full stop at its end is not kept.
-    """
-    reason = reason.rstrip(".")
+    """Return the gate of an outcome whose model could not be fitted."""
     rows = tuple(
         _row(about, visit, exposure, "converged", float("nan"), GRADIENT_LIMIT, reason)
         for visit, exposure in product(about.visits, about.exposures)

@@ -130,7 +130,7 @@ def _test(inference: Inference, rows: Array) -> dict[str, Any]:
     try:
         joint = inference.joint(rows[known])
     except NotEstimable as error:
-        return {**_NO_TEST, "gate": f"no test: {error}"}
+        return {**_NO_TEST, "gate": f"no test: {error.reason}"}
     gate = "open"
     if not known.all():
         left_out = f"{int((~known).sum())} of {known.size} comparisons"
