@@ -7,9 +7,7 @@ be read or written; anything else is a bug of ours and ends with exit code 1.
 
 from __future__ import annotations
 
-import atexit
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -299,7 +297,7 @@ def _fail(error: OutcomesError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _answer() -> None:
+def answer() -> None:
     """Run a command and turn errors into messages and exit codes."""
     try:
         app()
@@ -312,34 +310,3 @@ def _answer() -> None:
             err=True,
         )
         sys.exit(ExitCode.USAGE)
-
-
-def _noted_interrupts() -> list[int]:
-    """Let Ctrl-C interrupt as ever, and note it: the list that is returned is filled then."""
-    noted: list[int] = []
-
-    def interrupt(number: int, _: object) -> NoReturn:
-        noted.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    # What is left then is to tidy up.
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    return noted
-
-
-def main() -> NoReturn:
-    """Entry point: runs a command and ends with its exit code.
-
-    A library may make another error of Ctrl-C, as DuckDB does within a query, or lose it where an
-    object is being deleted. It ends the command nonetheless.
-    """
-    interrupts = _noted_interrupts()
-    try:
-        _answer()
-    except BaseException as error:
-        if not interrupts:
-            raise
-        if not isinstance(error, SystemExit):
-            typer.echo("Aborted.", err=True)
-    sys.exit(ExitCode.INTERRUPTED if interrupts else ExitCode.FINE)

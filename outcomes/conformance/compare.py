@@ -4,9 +4,10 @@ A difference is the largest over the numbers of a quantity, in the unit of its t
 (:mod:`outcomes.conformance.pairs`). A number that we lack, or that the gate keeps back, is
 infinitely far.
 
-Tolerances are those of the index of the cases. It names none for AIC and BIC, which are twice the
-log-likelihood, nor for t, limits and p-values, which follow from estimate, standard error and
-degrees of freedom and are held to about what the tolerances of these allow. Counts are exact.
+Tolerances are those of the index of the cases. It names none for AIC, AICc and BIC, which are twice
+the log-likelihood and what counts make of it, nor for t, limits and p-values, which follow from
+estimate, standard error and degrees of freedom and are held to about what the tolerances of these
+allow. Counts are exact.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def tolerances(given: Mapping[str, float]) -> dict[str, float]:
         "fit": 0.0,
         "rows and patients": 0.0,
         "log-likelihood": given["loglik"],
-        "AIC and BIC": 2 * given["loglik"],
+        "AIC, AICc and BIC": 2 * given["loglik"],
         "beta": given["beta"],
         "covariance matrix": given["covariance_matrix"],
         "covariance of beta": given["beta_cov (model, Kenward-Roger, sandwich)"],

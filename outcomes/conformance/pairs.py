@@ -1,9 +1,9 @@
 """What a case says, beside what our fit of its data says.
 
-The unit of a difference: the log-likelihood, AIC and BIC as they are; beta and matrices as a share
-of their largest entry; estimates and limits in standard errors, because a share of the largest
-would leave small ones untested; t and the logarithm of a p-value as they are, or as a share of
-themselves beyond 1; all else as a share of itself.
+The unit of a difference: the log-likelihood, AIC, AICc and BIC as they are; beta and matrices as a
+share of their largest entry; estimates and limits in standard errors, because a share of the
+largest would leave small ones untested; t and the logarithm of a p-value as they are, or as a share
+of themselves beyond 1; all else as a share of itself.
 """
 
 from __future__ import annotations
@@ -140,7 +140,8 @@ def _of_the_fit(fit: MmrmResult, model: Mapping[str, Any]) -> Iterator[Pair]:
     counts = [fit.n_observations, fit.n_patients]
     yield _of_model("rows and patients", counts, [model["n_observations"], model["n_patients"]])
     yield _of_model("log-likelihood", fit.log_likelihood, model["loglik"])
-    yield _of_model("AIC and BIC", [fit.aic, fit.bic], [model["aic"], model["bic"]])
+    criteria = [model["aic"], model["aicc"], model["bic"]]
+    yield _of_model("AIC, AICc and BIC", [fit.aic, fit.aicc, fit.bic], criteria)
     beta = model["beta"]
     ours = fit.beta if list(fit.beta.index) == beta["names"] else MISSING
     yield _of_model("beta", ours, beta["values"], _largest(beta))

@@ -24,7 +24,7 @@ ORDER: Final = (
     "fit",
     "rows and patients",
     "log-likelihood",
-    "AIC and BIC",
+    "AIC, AICc and BIC",
     "beta",
     "covariance matrix",
     "estimate",
@@ -43,7 +43,7 @@ BY_INFERENCE: Final = ("covariance of beta", "standard error", "df", "F", "denom
 """Quantities with a row an inference; what follows from them has one row for all."""
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "log-likelihood": ("log-likelihood", "AIC and BIC"),
+    "log-likelihood": ("log-likelihood", "AIC, AICc and BIC"),
     "beta": ("beta",),
     "covariance": ("covariance matrix", "covariance of beta"),
     "estimates": ("estimate",),
@@ -145,9 +145,10 @@ def _lead(cases: Sequence[Case], found: Sequence[Comparison]) -> str:
 
 def _reading() -> str:
     return (
-        "*Difference*: the largest, rounded up to a power of ten; in log-likelihood, AIC and BIC as"
-        " it is; in beta and matrices as a share of the largest entry; in estimates and limits in"
-        " standard errors; in t and the logarithm of a p-value as it is, or as a share beyond 1;"
+        "*Difference*: the largest, rounded up to a power of ten; in log-likelihood, AIC, AICc and"
+        " BIC as it is; in beta and matrices as a share of the largest entry; in estimates and"
+        " limits in standard errors; in t and the logarithm of a p-value as it is, or as a share"
+        " beyond 1;"
         " else as a share of the number itself."
         " *Wrong answer*: a plausible mistake, written as this for that; a tolerance is worth"
         " something where it is smaller than the *distance* to the nearest one. Where right and"

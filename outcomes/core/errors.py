@@ -32,6 +32,11 @@ class OutcomesError(Exception):
 
     exit_code = ExitCode.BUG
 
+    @property
+    def reason(self) -> str:
+        """The message as words within a sentence, as tables hold it: without its full stop."""
+        return str(self).removesuffix(".")
+
 
 class UsageError(OutcomesError, ValueError):
     """The command or the call cannot be understood as given."""

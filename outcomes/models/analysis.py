@@ -288,7 +288,7 @@ def _add_main(
             raise type(error)(f"[primary] {about.outcome}: {error}") from error
         if primary:
             raise
-        collected.rows["gate"] += failed_gate(about, str(error)).rows
+        collected.rows["gate"] += failed_gate(about, error.reason).rows
         collected.notes.append(f"{about.outcome} could not be analysed: {error}")
         return None
     gate = check_gate(fit)

@@ -157,7 +157,7 @@ def _event_rows(
     if isinstance(found, Shares):
         shares = _spread(found, shares)
     elif found is not None and event.answers is not None:
-        closed |= dict.fromkeys(_named(people, event.answers.asked), str(found))
+        closed |= dict.fromkeys(_named(people, event.answers.asked), found.reason)
     return share_rows(
         shares,
         people.exposures,

@@ -115,7 +115,8 @@ Check = tuple[str, float, float, bool]
 def _counted(about: Description, visit: int, exposure: int) -> tuple[Check, ...]:
     limits = about.spec.gate
     size = float(about.sizes[exposure])
-    share = float(about.episodes[visit, exposure]) / size
+    # A type of which a missing covariate dropped every episode is there, and empty.
+    share = float(about.episodes[visit, exposure]) / size if size else 0.0
     return (
         ("group_size", size, float(limits.group_size), size >= limits.group_size),
         ("follow_up", share, limits.follow_up, share >= limits.follow_up),

@@ -120,7 +120,7 @@ def _without(
     except EstimationError as error:
         columns = ["estimate", "change", "distance", "covariance_distance"]
         empty = pd.DataFrame(np.nan, index=range(len(asked)), columns=columns)
-        return empty.assign(gate=f"no fit: {error}")
+        return empty.assign(gate=f"no fit: {error.reason}")
     return pd.DataFrame(
         {
             "estimate": found.estimate,

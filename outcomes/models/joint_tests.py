@@ -7,8 +7,9 @@ adjusted means that average over all other factors with equal weights and hold n
 their means [1]_. A term with numeric covariates is tested by the same contrasts of their slopes. A
 term with a transformed covariate, such as a spline, is tested by its coefficients.
 
-Where some of these comparisons are not estimable, such as with an empty cell, the others are tested
-and ``gate`` says how many are missing: that is then not the hypothesis of a complete table.
+Where some of these comparisons are not estimable, such as with an empty cell, or have no standard
+error because a single cluster determines them, the others are tested and ``gate`` says how many are
+missing: that is then not the hypothesis of a complete table.
 
 Type II
 -------
@@ -40,7 +41,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from outcomes.core.errors import NotEstimable, UsageError
-from outcomes.models.estimate_rows import NOT_ESTIMABLE, estimate
+from outcomes.models.estimate_rows import NO_ERROR, NOT_ESTIMABLE, estimate
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import Inference
 
@@ -122,16 +123,19 @@ def _against_first(sizes: Sequence[int]) -> Array:
 
 
 def _test(inference: Inference, rows: Array) -> dict[str, Any]:
-    known = ~np.isnan(estimate(inference, rows).std_error)
+    found = estimate(inference, rows)
+    known = ~np.isnan(found.std_error)
     if not known.any():
-        return {**_NO_TEST, "gate": NOT_ESTIMABLE}
+        estimable = not np.isnan(found.estimate).all()
+        return {**_NO_TEST, "gate": NO_ERROR if estimable else NOT_ESTIMABLE}
     try:
         joint = inference.joint(rows[known])
     except NotEstimable as error:
-        return {**_NO_TEST, "gate": f"no test: {error}"}
+        return {**_NO_TEST, "gate": f"no test: {error.reason}"}
     gate = "open"
     if not known.all():
-        gate = f"{int((~known).sum())} of {known.size} comparisons are not estimable, left out"
+        left_out = f"{int((~known).sum())} of {known.size} comparisons"
+        gate = f"{left_out} are not estimable or have no standard error, left out"
     return {
         "num_df": joint.num_df,
         "den_df": joint.den_df,

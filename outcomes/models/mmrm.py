@@ -96,7 +96,8 @@ def fit_mmrm(
     weights : str, optional
         Column of positive weights.
     weight_kind : {'precision', 'probability'}
-        What they mean; probability weights are one a subject and need a sandwich.
+        What they mean; probability weights are one a subject and need a sandwich or the jackknife.
+        Scale them to a mean of one: by REML their sum stands for the number of subjects.
     cluster : str, optional
         For a sandwich or the jackknife, the column of what is kept together, such as a patient
         with several episodes or a clinic; constant within a subject. A sandwich takes each subject

@@ -196,9 +196,10 @@ def _nowhere(k: int) -> Effects:
 
 def _delta(asked: Asked) -> Found:
     about, effects = asked.fit.about, asked.fit.effects
-    unseen = 1 - about.episodes.T / about.sizes[:, None]
+    sizes = np.maximum(about.sizes, 1.0)[:, None]  # an empty type has no mean to be moved
+    unseen = 1 - about.episodes.T / sizes
     delta = -about.direction * unseen_shift(about)
-    variance: Array = delta**2 * unseen * (1 - unseen) / about.sizes[:, None]
+    variance: Array = delta**2 * unseen * (1 - unseen) / sizes
     alone = np.eye(len(about.exposures))[:, :, None]
     worsened = [effects.shifted(delta * unseen * one, variance * one) for one in alone]
     return _Against(

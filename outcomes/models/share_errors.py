@@ -7,9 +7,9 @@ groups with many covariates a plain sandwich is far too small. Residuals are div
 one minus the leverage :math:`h_i = w_i \mu_i (1 - \mu_i) x_i' A^{-1} x_i` [1]_, which matters, and
 is done, for exposures with fewer than ``LEVERAGE_ROWS`` rows a column.
 
-Intervals take t with the degrees of freedom of a sum of squares in which row i weighs what it adds
-to the variance of the share or difference, :math:`(\sum v_i)^2 / \sum v_i^2` [2]_. Where unseen
-events were drawn, Barnard and Rubin join those to the degrees of freedom of the draws [3]_.
+Intervals take t with the degrees of freedom of a sum of squares in which cluster c weighs what its
+rows add to the variance of the share or difference, :math:`(\sum v_c)^2 / \sum v_c^2` [2]_. Where
+unseen events were drawn, Barnard and Rubin join those to the degrees of freedom of the draws [3]_.
 
 References
 ----------
@@ -33,7 +33,7 @@ from outcomes.stats.logistic import clustered
 
 if TYPE_CHECKING:
     from outcomes.models.shares import Answers, Block, Population
-    from outcomes.stats.logistic import LogisticFit
+    from outcomes.stats.logistic import Clusters, LogisticFit
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -68,7 +68,8 @@ def errors_within(
         if event.scores is not None:
             drawn = parts * (weights * np.sqrt(mean * (1 - mean)))[:, None]
             lost += drawn.T @ drawn
-    return clustered(influence, population.clusters, event.weights > 0) + lost, _degrees(spread)
+    covariance = clustered(influence, population.clusters, event.weights > 0) + lost
+    return covariance, _degrees(spread, population.clusters)
 
 
 def _small(population: Population) -> Mask:
@@ -84,13 +85,13 @@ def _shrunken(block: Block, some: npt.NDArray[np.intp], bend: Array, inverse: Ar
     return np.asarray(np.sqrt(1 - np.minimum(leverage, MOST)))
 
 
-def _degrees(spread: Array) -> Array:
+def _degrees(spread: Array, clusters: Clusters) -> Array:
     """(k, k): degrees of freedom from what each row adds to the error of a share or difference."""
     k = spread.shape[1]
     df = np.full((k, k), LARGE_DF)
     for i in range(k):
         for j in range(i + 1):
-            square = (spread[:, i] - (spread[:, j] if j < i else 0.0)) ** 2
+            square = clusters.total((spread[:, i] - (spread[:, j] if j < i else 0.0)) ** 2)
             total, fourth = square.sum(), (square**2).sum()
             if fourth > 0:
                 df[i, j] = df[j, i] = total**2 / fourth

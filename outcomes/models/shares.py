@@ -8,8 +8,8 @@ the risk under each exposure; the mean over all episodes is the standardised sha
 event from ending the fit. Events of one population are fitted together
 (:mod:`outcomes.stats.logistic`).
 Errors: a sandwich clustered by patient, through the delta method; the covariates of the analysed
-episodes are taken as they are. What is done for small groups, and
-degrees of freedom, are in :mod:`outcomes.models.share_errors`.
+episodes are taken as they are. What is done for small groups, and the degrees of freedom, are in
+:mod:`outcomes.models.share_errors`.
 
 Unseen events come in as several draws per episode from a model fitted elsewhere. With M draws
 :math:`R_{im}` of which seen ones repeat the truth,
@@ -20,8 +20,7 @@ Unseen events come in as several draws per episode from a model fitted elsewhere
   its share one step along the gradient, which gives the variance B between draws;
 * the variance W within draws adds, to the sandwich of :math:`\bar R`, the spread
   :math:`\bar R_i (1 - \bar R_i)` that averaging takes away;
-* Rubin's rule [2]_ joins them: :math:`W + (1 + 1/M) B`, with the degrees of freedom of Barnard and
-  Rubin [3]_.
+* Rubin's rule [2]_ joins them: :math:`W + (1 + 1/M) B`.
 
 With one draw and nothing unseen this is plain g-computation.
 
@@ -31,8 +30,6 @@ References
 ----------
 .. [1] Hernán MA, Robins JM. Causal Inference: What If. Chapman & Hall/CRC; 2020. Chapter 13.
 .. [2] Rubin DB. Multiple Imputation for Nonresponse in Surveys. Wiley; 1987. Chapter 3.
-.. [3] Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. Biometrika
-   1999;86:948-955.
 """
 
 from __future__ import annotations

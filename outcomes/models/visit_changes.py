@@ -47,6 +47,8 @@ def means_between(
         Name of the visit column.
     between : pair, optional
         The earlier and the later visit.
+    weights, average_over, at
+        Of :meth:`ReferenceGrid.cell_means`.
 
     Raises
     ------

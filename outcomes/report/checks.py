@@ -222,6 +222,7 @@ CONDITIONS: Final[Mapping[str, tuple[str, bool]]] = {
     "group_size": ("Episodes of the type", True),
     "follow_up": ("Share of them measured at the visit", True),
     "measured": ("Episodes of all types measured at the visit", True),
+    "varies": ("Those measured at the visit had more than one value", True),
     "estimable": ("The model has a mean for the type at the visit", True),
     "overlap": (
         "Distance of the type from all in what predicts the outcome, in standard deviations",
@@ -231,7 +232,7 @@ CONDITIONS: Final[Mapping[str, tuple[str, bool]]] = {
 }
 """What each check looks at, in the order shown, and whether its limit is a floor."""
 SHARES: Final = ("follow_up",)
-UNTOLD: Final = ("estimable", "converged")
+UNTOLD: Final = ("varies", "estimable", "converged")
 """Checks that are met or not: their values are no measure of how near it came."""
 
 

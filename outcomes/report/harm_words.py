@@ -50,31 +50,23 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One event: the reference's rate, the types' rates, and the types whose rate is hidden."""
+    """One event: the reference's rate, and those of the types that can be set against it."""
 
     name: str
     unit: str
-    reference: Rate | None
-    others: tuple[Rate, ...]
-    hidden: tuple[str, ...]
-
-    @property
-    def compared(self) -> tuple[Rate, ...]:
-        """The types that can be set against the reference."""
-        return self.others if self.reference else ()
+    reference: Rate
+    compared: tuple[Rate, ...]
 
     @property
     def apart(self) -> tuple[tuple[Rate, ...], tuple[Rate, ...]]:
         """The types with a higher rate than the reference's, and those with a lower one."""
-        sides = [(rate, side(rate, self.reference)) for rate in self.compared if self.reference]
+        sides = [(rate, _side(rate, self.reference)) for rate in self.compared]
         higher, lower = (tuple(r for r, s in sides if s == sign) for sign in (1, -1))
         return higher, lower
 
     @property
     def distance(self) -> float:
         """The largest ratio of two rates that stand apart, as a logarithm; 0 where none do."""
-        if self.reference is None:
-            return 0.0
         own = self.reference.value
         return max((_ratio(rate.value, own) for group in self.apart for rate in group), default=0.0)
 
@@ -88,7 +80,7 @@ class HarmWords:
     caveat: str
 
 
-def side(rate: Rate, other: Rate) -> int:
+def _side(rate: Rate, other: Rate) -> int:
     """Return 1 where ``rate`` is the higher, -1 where it is the lower, 0 where neither is clear."""
     gap = rate.value - other.value
     low = gap - math.hypot(rate.value - rate.low, other.high - other.value)
@@ -113,14 +105,15 @@ def harm_words(study: Study, table: pd.DataFrame) -> HarmWords:
     -------
     HarmWords
     """
-    events = [_event(study, part) for _, part in table.groupby("event", sort=False)]
+    by_event = [part for _, part in table.groupby("event", sort=False)]
+    events = [event for part in by_event if (event := _event(study, part))]
     apart = sorted((e for e in events if e.distance), key=lambda e: -e.distance)
     n_compared = sum(len(event.compared) for event in events)
     lines = [(event.name, _difference(study, event)) for event in apart]
     alike = [in_sentence(e.name) for e in events if e.compared and not e.distance]
     if alike:
         lines.append(("Not clearly apart", _alike(study, alike)))
-    hidden = [_hidden(study, event) for event in events if event.hidden]
+    hidden = [words for part in by_event if (words := _hidden(study, part))]
     if hidden:
         lines.append(("Too few to tell", f"{capitalised('; '.join(hidden))}. {WHY_HIDDEN}"))
     return HarmWords(
@@ -130,24 +123,25 @@ def harm_words(study: Study, table: pd.DataFrame) -> HarmWords:
     )
 
 
-def _event(study: Study, part: pd.DataFrame) -> Event:
-    rows: dict[str, dict[Any, Any]] = {r["exposure"]: r for r in part.to_dict("records")}
-    rates = {e: _rate(e, rows[e]) for e in study.exposures if e in rows}
-    first = part.iloc[0]
+def _event(study: Study, part: pd.DataFrame) -> Event | None:
+    """Take one event's rates in the order of the types; None where the reference's is not shown."""
+    rates = {row["exposure"]: _rate(row) for row in part.to_dict("records")}
+    reference = rates.pop(study.reference, None)
+    if reference is None:
+        return None
     return Event(
-        name=str(first["label"]),
-        unit=str(first["rate_unit"]),
-        reference=rates.get(study.reference),
-        others=tuple(r for e, r in rates.items() if r is not None and e != study.reference),
-        hidden=tuple(e for e, r in rates.items() if r is None and rows[e].get("suppressed")),
+        name=str(part["label"].iloc[0]),
+        unit=str(part["rate_unit"].iloc[0]),
+        reference=reference,
+        compared=tuple(rate for e in study.exposures if (rate := rates.get(e))),
     )
 
 
-def _rate(exposure: str, row: dict[Any, Any]) -> Rate | None:
+def _rate(row: dict[Any, Any]) -> Rate | None:
     value, low, high = (as_number(row[name]) for name in ("rate", "conf_low", "conf_high"))
     if value is None or low is None or high is None:
         return None
-    return Rate(exposure=exposure, value=value, low=low, high=high)
+    return Rate(exposure=str(row["exposure"]), value=value, low=low, high=high)
 
 
 def _finding(study: Study, apart: Sequence[Event], n_compared: int) -> str:
@@ -182,7 +176,6 @@ def _by_chance(study: Study, apart: Sequence[Event], n_compared: int) -> str:
 
 def _difference(study: Study, event: Event) -> str:
     """Return the rates that stand apart, after the one that they stand apart from."""
-    assert event.reference is not None
     own = f"{study.phrase(study.reference)}, {event.reference.words} {event.unit}"
     parts = [
         f"{word} than with {own}: "
@@ -200,11 +193,12 @@ def _alike(study: Study, names: Sequence[str]) -> str:
     )
 
 
-def _hidden(study: Study, event: Event) -> str:
-    name = in_sentence(event.name)
-    if len(event.hidden) == len(study.exposures):
-        return f"{name}, with every type"
-    return f"{name}, with {listed([study.phrase(e) for e in event.hidden])}"
-
-
-__all__ = ["HarmWords", "harm_words", "side"]
+def _hidden(study: Study, part: pd.DataFrame) -> str:
+    """Name an event and the types whose rate is hidden; nothing where none is."""
+    rows = part.to_dict("records")
+    without = {row["exposure"] for row in rows if row.get("suppressed") and _rate(row) is None}
+    hidden = [study.phrase(exposure) for exposure in study.exposures if exposure in without]
+    if not hidden:
+        return ""
+    which = "every type" if len(hidden) == len(study.exposures) else listed(hidden)
+    return f"{in_sentence(str(part['label'].iloc[0]))}, with {which}"

@@ -259,7 +259,8 @@ TABLES: Final[dict[str, Table]] = {
                 _EXPOSURE,
                 _label(
                     "check",
-                    "'group_size', 'follow_up', 'measured', 'estimable', 'overlap', 'converged'",
+                    "'group_size', 'follow_up', 'measured', 'varies', 'estimable', 'overlap',"
+                    " 'converged'",
                 ),
                 _measure("value", "What was found"),
                 _measure("limit", "What was asked"),

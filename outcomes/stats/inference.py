@@ -123,9 +123,8 @@ class Inference:
         """
         rows = self.cells.basis.rows(L)
         covariance = rows @ self.phi_used @ rows.T
-        if self.empirical is not None:
-            lost = self.empirical.undetermined(np.nan_to_num(rows))
-            covariance[lost], covariance[:, lost] = np.nan, np.nan
+        lost = self._undetermined(rows)
+        covariance[lost], covariance[:, lost] = np.nan, np.nan
         return Linear(
             estimate=self.cells.basis.estimate(L, self.point.gamma),
             std_error=np.sqrt(np.diag(covariance)),
@@ -137,8 +136,7 @@ class Inference:
         """Estimates and standard errors alone, of any number of rows of ``L`` (m, p)."""
         rows = self.cells.basis.rows(L)
         variance = np.einsum("mr,mr->m", rows @ self.phi_used, rows)
-        if self.empirical is not None:
-            variance[self.empirical.undetermined(np.nan_to_num(rows))] = np.nan
+        variance[self._undetermined(rows)] = np.nan
         estimate = self.cells.basis.estimate(L, self.point.gamma)
         # Rounding may leave less than nothing of a row that is zero.
         return estimate, np.sqrt(np.maximum(variance, 0.0))
@@ -171,7 +169,7 @@ class Inference:
             different from zero, or the empirical covariance comes from too few clusters.
         """
         rows = self.cells.basis.rows(L)
-        if self.empirical is not None and self.empirical.undetermined(np.nan_to_num(rows)).any():
+        if self._undetermined(rows).any():
             raise NotEstimable("A joint test has a row that a single cluster determines.")
         mix = _independent(rows)
         rows, estimate = mix @ rows, mix @ self.cells.basis.estimate(L, self.point.gamma)
@@ -198,6 +196,12 @@ class Inference:
                 f"{len(covariance)} comparisons at once."
             )
 
+    def _undetermined(self, rows: Array) -> npt.NDArray[np.bool_]:
+        """(m,): rows (m, r) in the basis to which the empirical covariance has no error to give."""
+        if self.empirical is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        return self.empirical.undetermined(np.nan_to_num(rows))
+
     def _degrees(self, L: Array, rows: Array) -> Array:
         missing = np.asarray(np.isnan(rows).any(axis=1))
         if self.method == "residual":
@@ -207,7 +211,7 @@ class Inference:
             df = np.where(L != 0, by_column, np.inf).min(axis=1, initial=np.inf)
         else:
             df = self._row_degrees(np.where(missing[:, None], 0.0, rows))
-        return np.where(missing | ~rows.any(axis=1), np.nan, df)
+        return np.where(missing | ~rows.any(axis=1) | self._undetermined(rows), np.nan, df)
 
     def _joint_degrees(self, L: Array, rows: Array) -> Scaled:
         if self.method == "kenward-roger":

@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from outcomes.core.atomic import check_replaceable, replaced_file
-from outcomes.core.errors import OutcomesError, UsageError
+from outcomes.core.errors import RecordsError, UsageError
 from outcomes.core.progress import SILENT, Progress
 from outcomes.core.provenance import hash_file, hash_json, versions
 from outcomes.records import read_records
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 Engine = Literal["duckdb", "frame"]
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = "outcomes-moments"
+_NOT_AN_ARCHIVE: Final = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What zipfile raises; RuntimeError where damage looks like a password or an unknown method."""
+_NOT_AS_WRITTEN: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""What JSON of another kind raises where it is taken apart."""
 Part = tuple["Moments", Mapping[str, Any]]
 
 
@@ -114,9 +119,9 @@ def _read(path: Path) -> dict[str, Part]:
             }
         for _, about in parts.values():
             read_description(about)
-    except OutcomesError:
-        raise
-    except Exception as error:  # whatever a damaged file does on the way
+    except (UsageError, RecordsError) as error:  # they do not know of which file
+        raise type(error)(f"{path}: {error}") from error
+    except (*_NOT_AN_ARCHIVE, *_NOT_AS_WRITTEN) as error:
         raise UsageError(
             f"{path} is not a whole file of moments. Name files that 'outcomes moments' wrote."
         ) from error

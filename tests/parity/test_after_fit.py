@@ -71,8 +71,3 @@ def test_structures_are_compared_as_the_reference_numbers_say():
         assert abs(found.statistic[k] - statistic) < 4e-8
         assert found.df[k] == df
         assert found.p_value[k] == pytest.approx(chi2.sf(statistic, df), rel=1e-6)
-
-
-@pytest.mark.parametrize("name", ["a_us_ml", "c_cs_ml", "d_us_reml", "e_ar1h_ml"])
-def test_aicc(name):
-    assert abs(fitted(name).aicc - numbers(name)["aicc"]) < 2e-8

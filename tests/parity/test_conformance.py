@@ -54,7 +54,8 @@ def test_every_number_of_a_case_is_compared_and_holds(name: str) -> None:
 def held_by(case: Case) -> int:
     """How many numbers a case holds of what is compared."""
     model = case.numbers
-    of_fit = ("n_observations", "n_patients", "loglik", "aic", "bic", "beta", "beta_cov_model")
+    criteria = ("loglik", "aic", "aicc", "bic")
+    of_fit = ("n_observations", "n_patients", *criteria, "beta", "beta_cov_model")
     count = sum(leaves(model[key]) for key in (*of_fit, "covariance_matrix"))
     count += sum(leaves(model["methods"].get(method, {})) for method in METHODS)
     if "residual" in model["methods"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from outcomes.cli import main
+from outcomes.cli import answer
 from outcomes.core.errors import ExitCode
 from outcomes.records.schema import TABLES as TABLES_IN
 from outcomes.simulate import write_records
@@ -36,7 +36,7 @@ class Command:
         """Return exit code, standard output and standard error."""
         self.monkeypatch.setattr(sys, "argv", ["outcomes", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main()
+            answer()
         said = self.capsys.readouterr()
         return int(ended.value.code or 0), said.out, said.err
 

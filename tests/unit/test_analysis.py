@@ -435,6 +435,31 @@ def test_a_visit_at_which_all_are_alike_does_not_end_the_study(data, value):
     assert any("same value for everyone" in note for note in found.notes)
 
 
+def test_a_secondary_outcome_of_which_all_values_are_alike_says_so_without_a_count(data):
+    rows = data.visit_rows.copy()
+    rows.loc[rows["medication"].notna(), "medication"] = 20.0
+    found = analyse(replace(data, visit_rows=rows))
+    gate = found.tables["gate"].query("outcome == 'medication'")
+    assert not gate["passed"].any()
+    (reason,) = set(gate["reason"])
+    assert "does not vary" in reason
+    assert reason[-1].isalnum()
+    assert not any(character.isdigit() for character in reason)
+
+
+def test_a_type_that_a_missing_covariate_drops_as_a_whole_is_not_shown(data):
+    episodes = data.episodes.copy()
+    episodes.loc[episodes["exposure"].eq("manual_therapy"), "age"] = np.nan
+    model = {"covariates": ["age", "sex"], "covariate_missing": "drop"}
+    study = spec(outcomes=(PAIN, MEDICATION), model=model)
+    found = analyse(replace(data, spec=study, episodes=episodes)).tables
+    for name in ("ls_means", "contrasts", "sensitivity", "responders", "medication_use"):
+        theirs = found[name].query("level == 'manual_therapy' or reference == 'manual_therapy'")
+        assert theirs["estimate"].isna().all()
+        assert theirs["gate"].str.startswith("fewer than 30 episodes of Manual therapy").all()
+    assert pair(found["contrasts"])["gate"] == "open"
+
+
 def test_a_primary_visit_at_which_all_are_alike_is_named(data):
     rows = data.visit_rows.copy()
     rows.loc[rows["visit"].eq("week_12") & rows["pain"].notna(), "pain"] = 4.0

@@ -99,6 +99,7 @@ def test_a_part_without_which_there_is_no_fit_says_why(data):
     found = fit(few, "score ~ week").influence("clinic", data=data)
     rows = found.groupby("clinic").first()
     assert rows.gate["c0"].startswith("no fit: ")
+    assert rows.gate["c0"][-1] != "."
     assert np.isnan(rows.distance["c0"])
     assert (rows.gate.drop("c0") == "open").all()
 

@@ -482,7 +482,7 @@ def test_harms_that_stand_apart_are_said_with_both_intervals() -> None:
 def test_harms_say_how_many_pairs_would_stand_apart_by_chance() -> None:
     own = Rate(exposure="usual_care", value=1.9, low=1.1, high=3.1)
     other = Rate(exposure="exercise", value=4.0, low=3.0, high=5.3)
-    event = Event(name="Flare", unit="", reference=own, others=(other,), hidden=())
+    event = Event(name="Flare", unit="", reference=own, compared=(other,))
     study = build_context(report_example.release()).study
     assert _by_chance(study, [event], 33) == (
         " Of 33 pairs looked at, one stands apart; about two would by chance alone."
@@ -609,6 +609,14 @@ def test_the_conditions_are_listed_with_their_limit_and_the_value_nearest_to_it(
     assert line.met == f"{len(follow_up) - 1} of {len(follow_up)}"
     assert line.limit == f"{percent(0.4)} or more"
     assert line.closest == percent(follow_up["value"].min())
+
+
+def test_a_visit_at_which_all_had_the_same_value_is_a_condition_not_met(context: Context) -> None:
+    gate = context.release.table("gate")
+    alike = gate.head(1).assign(check="varies", passed=False, value=float("nan"), limit=0.0)
+    (line,) = build_conditions(_released(gate=alike))
+    assert line.what == "Those measured at the visit had more than one value"
+    assert (line.met, line.limit, line.closest) == ("0 of 1", "has to hold", "–")
 
 
 def test_what_it_cannot_say_depends_on_the_design(context: Context) -> None:

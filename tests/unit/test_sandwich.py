@@ -109,6 +109,20 @@ def test_a_probability_weight_of_two_is_the_subject_twice_in_its_cluster():
     np.testing.assert_allclose(weighted.beta_cov, repeated.beta_cov, rtol=1e-7, atol=1e-12)
 
 
+def test_the_scale_of_probability_weights_matters_by_reml_alone():
+    data = long_trial(n=60).assign(w=lambda d: d["age"] / d["age"].mean())
+    options = {"subject": "id", "visit": "week", "weight_kind": "probability", "weights": "w"}
+
+    def beta(method, scale):
+        scaled = data.assign(w=scale * data["w"])
+        found = fit_mmrm(scaled, "score ~ week*exposure", inference="CR0", method=method, **options)
+        return found.beta.to_numpy()
+
+    np.testing.assert_allclose(beta("ml", 100), beta("ml", 1), rtol=1e-8)
+    np.testing.assert_allclose(beta("reml", 1e6), beta("ml", 1), rtol=1e-5)
+    assert np.abs(beta("reml", 1) - beta("ml", 1)).max() > 1e-4
+
+
 def test_what_a_single_subject_determines_has_no_standard_error():
     data = long_trial(n=60, missing=0.0)
     data["exposure"] = np.where(data["id"] == "p007", "alone", data["exposure"])
@@ -116,8 +130,10 @@ def test_what_a_single_subject_determines_has_no_standard_error():
     found = fit_mmrm(data, formula, subject="id", visit="week", inference="CR2").coefficients()
     alone = found[found["term"].isin(["(Intercept)", "exposureexercise", "exposuremanual"])]
     assert alone["gate"].str.contains("single cluster").all()  # all against the one subject
-    assert alone["std_error"].isna().all()
-    assert alone["conf_low"].isna().all()
+    assert alone[["std_error", "df", "statistic", "p_value", "conf_low"]].isna().all(axis=None)
+    data["exposure"] = np.where(data["id"] == "p007", "alone", "others")
+    tested = fit_mmrm(data, formula, subject="id", visit="week", inference="CR2").joint_tests()
+    assert "single cluster" in tested.set_index("term").loc["exposure", "gate"]
     rest = found[found["term"].isin(["age", "week12", "week52"])]
     assert rest["gate"].eq("open").all()
     assert (rest["std_error"] > 0).all()
@@ -142,16 +158,38 @@ def test_the_jackknife_of_one_visit_is_almost_cr3(covariance):
     assert jackknife.coefficients()["df"].eq(9).all()
 
 
-def test_the_jackknife_is_what_fits_without_a_clinic_say():
+@pytest.mark.parametrize(
+    "weighing",
+    [
+        {},
+        {"weights": "of_subject"},
+        {"weights": "of_row"},
+        {"weights": "of_subject", "weight_kind": "probability"},
+    ],
+    ids=["unweighted", "precision", "precision_by_visit", "probability"],
+)
+@pytest.mark.parametrize("group", [None, "sex"])
+def test_the_jackknife_is_what_fits_without_a_clinic_say(group, weighing):
     data = long_trial(n=120).assign(clinic=lambda d: d["id"].str[-1])
-    formula, options = "score ~ age + week*exposure", {"subject": "id", "visit": "week"}
+    chance = np.random.default_rng(4)
+    data["of_row"] = chance.uniform(0.3, 3, len(data))
+    # A clinic that weighs five times what others do is missed accordingly.
+    heavy = np.where(data["clinic"] == "3", 5.0, 1.0)
+    data["of_subject"] = heavy * data.groupby("id")["of_row"].transform("first")
+    formula = "score ~ age + week*exposure"
+    options = {"subject": "id", "visit": "week", "group": group, **weighing}
     whole = fit_mmrm(data, formula, inference="jackknife", cluster="clinic", **options)
     parts = [
-        fit_mmrm(data[data["clinic"] != clinic], formula, **options).beta - whole.beta
+        fit_mmrm(data[data["clinic"] != clinic], formula, inference="CR0", **options).beta
+        - whole.beta
         for clinic in sorted(set(data["clinic"]))
     ]
     expected = 0.9 * sum(np.outer(part, part) for part in parts)
-    np.testing.assert_allclose(whole.beta_cov, expected, rtol=1e-6, atol=1e-10)
+    size = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(
+        whole.beta_cov / np.outer(size, size), expected / np.outer(size, size), rtol=0, atol=1e-8
+    )
+    assert whole.coefficients()["df"].eq(9).all()
 
 
 def test_the_jackknife_of_few_clinics_is_refused():
@@ -175,7 +213,8 @@ def test_what_a_single_clinic_determines_has_no_standard_error_by_the_jackknife(
         inference="jackknife",
     ).coefficients()
     alone = found["term"].isin(["(Intercept)", "exposureusual"])  # its mean, and all against it
-    assert found["std_error"].isna().tolist() == alone.tolist()
+    for column in ("std_error", "df"):
+        assert found[column].isna().tolist() == alone.tolist()
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "jackknife"])

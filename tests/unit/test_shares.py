@@ -87,6 +87,23 @@ def test_without_covariates_a_share_has_its_exact_variance_and_degrees_of_freedo
     np.testing.assert_allclose(shares.df[0, 1], welch, rtol=1e-7)
 
 
+def test_episodes_of_the_same_patients_add_no_degrees_of_freedom():
+    rng = np.random.default_rng(6)
+    exposure, x = np.repeat([0, 1], 30), rng.normal(size=(60, 1))
+    response = (rng.random(60) < 0.4).astype(float)
+
+    def degrees(times):
+        population = Population(
+            exposure=np.repeat(exposure, times),
+            covariates=np.repeat(x, times, axis=0),
+            cluster=np.repeat(np.arange(60), times),
+            n_exposures=2,
+        )
+        return standardised_shares(np.repeat(response, times)[:, None], population).df
+
+    np.testing.assert_allclose(degrees(4), degrees(1), rtol=1e-3)
+
+
 @pytest.mark.parametrize(("size", "columns"), [(35, 30), (60, 45)])
 def test_small_groups_with_many_covariates_are_covered(size, columns):
     rng = np.random.default_rng(5)
