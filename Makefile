@@ -64,6 +64,7 @@ bench: setup  ## ratios against a bare scan and named peers
 simulation: setup  ## coverage of the planted truth, and the level of the tests
 	$(BIN)/python -m tests.simulation.coverage --studies 400 --episodes 5000
 	$(BIN)/python -m tests.simulation.inference --studies 2000
+	$(BIN)/python -m tests.simulation.standardisation --studies 1000
 
 docs: setup  ## write the generated reference pages
 	$(BIN)/python -m docs.generate

@@ -163,6 +163,28 @@ def test_at_sets_everyone(data, curved):
     same(some, whole[(whole.visit == "52") & (whole.level != "exercise")])
 
 
+@pytest.mark.parametrize(
+    ("formula", "factor"),
+    [
+        ("score ~ exposure*bs(age, df=4) + week*exposure", "exposure"),
+        ("score ~ exposure*poly(age, 2)*week + scale(age)", "exposure"),
+        ("score ~ C(`dose 1`)*np.sqrt(age)*week", "dose 1"),
+        ("score ~ flag*center(age)*week", "flag"),
+        ("np.log(score + 20) ~ 0 + exposure:week + exposure:age", "exposure"),
+    ],
+)
+def test_it_is_the_mean_of_predictions_whatever_the_formula(data, formula, factor):
+    doses = {"usual": 0, "exercise": 1, "manual": 2}
+    data = data.assign(flag=data.exposure == "usual", **{"dose 1": data.exposure.map(doses)})
+    result = fit(data, formula)
+    found = result.standardised_means(factor, "week", at={"week": 52})
+    everyone = people(data).reset_index().assign(week=52)
+    for value in data[factor].unique():
+        predicted = result.predict(everyone.assign(**{factor: value})).estimate
+        one = found[found.level == str(value)].estimate
+        np.testing.assert_allclose(one, predicted.mean(), rtol=1e-10)
+
+
 def test_custom_contrasts_and_families(curved):
     weights = {"any": {"exercise": 0.5, "manual": 0.5, "usual": -1}}
     found = curved.standardised_contrasts("exposure", "week", "custom", coefficients=weights)
