@@ -47,6 +47,8 @@ LINEAR: Final = ("us", "cs", "toep")
 """Structures that are linear in their parameters, in which both forms of Kenward-Roger agree."""
 FEW_CLUSTERS: Final = 40
 """Fewer are said in the notes. Cameron AC, Miller DL. J Hum Resour 2015;50:317-372."""
+FAR_FROM_ONE: Final = 1.5
+"""A mean of probability weights beyond which their scale is said in the notes."""
 
 __all__ = ["MmrmFit", "MmrmResult", "MmrmSpec", "compare_fits", "fit_mmrm"]
 
@@ -164,6 +166,7 @@ def fit_mmrm(
             *fallback,
             *_aliased(design, reml),
             *_few_clusters(prepared),
+            *_weight_scale(reml),
             *_linear_form(reml, spec),
         ),
     )
@@ -187,6 +190,20 @@ def _linear_form(fit: RemlFit, spec: MmrmSpec) -> list[str]:
     return [
         f"Kenward-Roger is in its linear form, without second derivatives of the covariance: for "
         f"'{fit.covariance}' that is SAS ddfm=kr(linear), not ddfm=kr."
+    ]
+
+
+def _weight_scale(fit: RemlFit) -> list[str]:
+    """A note where weights count for far more, or far fewer, subjects than there are."""
+    if fit.weight_kind != "probability" or fit.method != "reml":
+        return []
+    mean = float(fit.cells.moments.weight.sum()) / fit.n_subjects
+    if 1 / FAR_FROM_ONE <= mean <= FAR_FROM_ONE:
+        return []
+    return [
+        f"Probability weights have a mean of {mean:.3g}. By REML their sum stands for the number "
+        "of subjects: scale them to a mean of one, or choose method='ml', in which their scale "
+        "does not matter."
     ]
 
 

@@ -121,6 +121,10 @@ def test_the_scale_of_probability_weights_matters_by_reml_alone():
     np.testing.assert_allclose(beta("ml", 100), beta("ml", 1), rtol=1e-8)
     np.testing.assert_allclose(beta("reml", 1e6), beta("ml", 1), rtol=1e-5)
     assert np.abs(beta("reml", 1) - beta("ml", 1)).max() > 1e-4
+    for scale, method, said in ((1, "reml", False), (100, "reml", True), (100, "ml", False)):
+        scaled = data.assign(w=scale * data["w"])
+        fit = fit_mmrm(scaled, "score ~ week", inference="CR0", method=method, **options)
+        assert any("weights have a mean of" in note for note in fit.notes) == said
 
 
 def test_what_a_single_subject_determines_has_no_standard_error():
