@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from outcomes.conformance.cases import Case, CaseFolder
 from outcomes.conformance.pairs import METHODS, Pair, pairs_of
 from outcomes.core.errors import UsageError
 from outcomes.core.progress import SILENT, Progress
+from outcomes.core.threads import one_thread
 
 COUNTED: Final = ("between_within", "residual")
 """Inference whose degrees of freedom are whole numbers."""
@@ -80,6 +80,7 @@ def tolerances(given: Mapping[str, float]) -> dict[str, float]:
     }
 
 
+@one_thread
 def compare_cases(
     folder: CaseFolder, names: Iterable[str] | None = None, progress: Progress = SILENT
 ) -> list[Comparison]:
@@ -96,8 +97,7 @@ def compare_cases(
     allowed = tolerances(folder.tolerances)
     found: list[Comparison] = []
     label = f"Fitting {len(chosen)} cases, each by every inference it has"
-    # The matrices are small: threads of the linear algebra would only wait for each other.
-    with threadpool_limits(limits=1, user_api="blas"), progress.stage("cases", label):
+    with progress.stage("cases", label):
         for done, name in enumerate(chosen, start=1):
             found += compare_case(folder.read(name), allowed)
             progress.update(done, len(chosen))
