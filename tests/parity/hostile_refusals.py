@@ -146,6 +146,12 @@ REFUSED = {
         error=NotConverged,
         words=("'cs' tends to a singular one", "fewer visits"),
     ),
+    "a correlation of 1 - 1e-7": Refused(
+        data=rows(n=60, correlation=compound(1 - 1e-7, 3)),
+        options={"covariance": "cs"},
+        error=NotEstimable,
+        words=("visits say nearly the same", "one visit repeat another", "fewer visits"),
+    ),
     "a correlation of 1 - 1e-12": Refused(
         data=rows(correlation=compound(1 - 1e-12, 3)),
         **SINGULAR,
