@@ -21,6 +21,7 @@ are set to the mean of their column; they take no part.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from formulaic.errors import FormulaicError
+from formulaic.errors import FormulaicError, FormulaicWarning
 
 from outcomes.core.errors import UsageError
 from outcomes.models.formula import Parsed, coefficient_names
@@ -146,12 +147,14 @@ def build_design(rows: LongRows, parsed: Parsed) -> Design:
 def _evaluate(rows: LongRows, parsed: Parsed) -> tuple[Array, Any, Any]:
     """The response, how it is made, and the design."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            # Such as of levels that a term leaves out, which would become missing.
+            warnings.simplefilter("error", FormulaicWarning)
             left, right = (
                 side.get_model_matrix(rows.frame, context={}, na_action="ignore")
                 for side in (parsed.response_formula, parsed.formula)
             )
-    except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (FormulaicError, FormulaicWarning, LookupError, TypeError, ValueError) as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
             "texts are categories: a slope or a function needs a numeric column."

@@ -325,6 +325,18 @@ REFUSED = {
         error=UsageError,
         words=("must be Python", "another name"),
     ),
+    "levels that leave rows out": Refused(
+        data=DATA,
+        formula="score ~ C(exposure, levels=['a']) + visit",
+        error=UsageError,
+        words=("cannot be computed", "outside of the nominated levels"),
+    ),
+    "contrasts with a base that no one has": Refused(
+        data=DATA,
+        formula="score ~ C(visit, contr.treatment(base='w'))",
+        error=UsageError,
+        words=("cannot be computed",),
+    ),
     "contrasts that are none": Refused(
         data=DATA, formula="score ~ C(visit, Treatment)", error=UsageError, words=("'Treatment'",)
     ),
