@@ -8,6 +8,7 @@ is settled on whole columns first.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulaic import ModelSpec
-from formulaic.errors import FormulaicError
+from formulaic.errors import FormulaicError, FormulaicWarning
 from formulaic.formula import SimpleFormula
 from formulaic.parser.types import Term
 
@@ -32,6 +33,15 @@ from outcomes.stats.subjects import Subjects
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_NOT_COMPUTED = (
+    FormulaicError,
+    FormulaicWarning,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a term may end in."""
 LARGEST = 1e30
 """Of a number and, inverted, of a difference: covariances of variances are fourth powers."""
 
@@ -208,8 +218,11 @@ def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> lis
     """The response and the design, a model matrix each."""
     try:
         frame = equal.applied(rows.frame)
-        sides = [_matrix(spec, frame) for spec in specs]
-    except (FormulaicError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Such as of levels that a term leaves out, which would become missing.
+            warnings.simplefilter("error", FormulaicWarning)
+            sides = [_matrix(spec, frame) for spec in specs]
+    except _NOT_COMPUTED as error:
         raise UsageError(
             f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
             "texts are categories: a slope or a function needs a numeric column."

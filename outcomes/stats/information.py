@@ -101,8 +101,8 @@ def row_slopes(cells: Cells, point: Point, design: Array) -> Array:
         used, white, image = _whitened(cells, point, design, k)
         for i, first in enumerate(used):
             out[group, first, used] += np.einsum("adm,jadm->jm", white[i], image)
-    flat = out.reshape(len(cells.groups), n_visits**2, m)
-    return np.asarray(directions(n_visits).T @ flat).reshape(-1, m)
+    flat = directions(n_visits).T @ out.reshape(len(cells.groups), n_visits**2, m)
+    return np.asarray(flat).reshape(flat.shape[0] * flat.shape[1], m)
 
 
 def _whitened(

@@ -57,7 +57,7 @@ def search(cells: Cells, form: Structure, theta: Array, tolerance: float) -> Fou
     """
     point = _point(cells, form, theta)
     if point is None:
-        raise NotConverged("The starting values give no valid covariance matrix; leave them out.")
+        raise no_maximum(cells, form)
     held, best = None, Found(theta=theta, point=point, decrement=np.inf, n_iterations=0)
     for iteration in range(1, _MAX_ITERATIONS + 1):
         gradient, information = _derivatives(cells, form, theta, point, held)

@@ -49,6 +49,9 @@ from outcomes.stats.remedies import remedy
 Array = npt.NDArray[np.float64]
 UNTOLD = 100.0
 """Standard errors of an eigenvalue, beside itself, at which it is not told from zero."""
+ALIKE = 1e-6
+"""Smallest eigenvalue of correlations with standard errors to 1e-5 and degrees of freedom to 1e-3:
+derivatives by the entries of a covariance lose the square of it."""
 FLAT = 1e-13
 """Residual squares at a visit, beside the largest ones, that are rounding."""
 
@@ -192,8 +195,7 @@ def fit_reml(
     theta_cov, phi_adjusted = _inverse(information, cells, covariance), None
     sigmas = sigmas_of(form, found.theta, len(cells.groups))
     root = entry_root(form, found.theta, theta_cov, len(cells.groups))
-    if not _inside(sigmas, root):
-        raise no_maximum(cells, form)
+    _check_inside(cells, form, sigmas, root)
     if adjusted and slopes is not None:
         phi_adjusted = adjusted_covariance(cells, found.point, root, slopes)
     return RemlFit(
@@ -282,8 +284,8 @@ def _inverse(information: Array, cells: Cells, covariance: str) -> Array:
     )
 
 
-def _inside(sigmas: Array, root: Array) -> bool:
-    """Whether each matrix is inside the space of those that are positive definite.
+def _check_inside(cells: Cells, form: Structure, sigmas: Array, root: Array) -> None:
+    """Raise where a matrix is not well inside the space of those that are positive definite.
 
     On the way to a singular matrix the likelihood may become flat, and steps as small as at a
     maximum: where no subject was seen at all of three visits, or a group has as few subjects as
@@ -291,8 +293,7 @@ def _inside(sigmas: Array, root: Array) -> bool:
     standard error, to first order, is many times itself. At a maximum with n subjects it is about
     the root of 2 / n times itself.
     """
-    n_visits = sigmas.shape[-1]
-    row, column = np.tril_indices(n_visits)
+    row, column = np.tril_indices(cells.n_visits)
     roots = root.reshape(len(sigmas), row.size, -1)
     for sigma, own in zip(sigmas, roots, strict=True):
         size = np.sqrt(np.diag(sigma))
@@ -300,8 +301,14 @@ def _inside(sigmas: Array, root: Array) -> bool:
         direction = vectors[:, 0] / size
         by_entry = np.where(row == column, 1.0, 2.0) * direction[row] * direction[column]
         if not np.linalg.norm(by_entry @ own) < UNTOLD * values[0]:
-            return False
-    return True
+            raise no_maximum(cells, form)
+        if values[0] < ALIKE:
+            raise NotEstimable(
+                f"The visits say nearly the same: a combination of them has less than {ALIKE:g} of "
+                "their variance, which leaves no digits of degrees of freedom. Does one visit "
+                "repeat another, or is it worked out from others? "
+                f"{remedy(form.name, cells.n_visits, len(sigmas))}"
+            )
 
 
 def _notes(estimable: npt.NDArray[np.bool_]) -> tuple[str, ...]:

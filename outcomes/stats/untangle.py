@@ -17,14 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import solve_triangular
 
 from outcomes.stats.basis import ALIASED
 
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_NEAR = 1e-6
-"""Share below which a column is replaced: those above keep ten digits as they are."""
+_NEAR = 1e-3
+"""Share below which a column is replaced: those above keep thirteen digits as they are."""
+_NOTHING = 1e-13
+"""Share, by sums of products, of a column that others explain: one of rounding alone."""
 _ROUNDING = 1e-14
 """Length of a column about its mean, beside its own, at which it is constant."""
 
@@ -61,34 +64,52 @@ class Untangled:
 
 
 def untangle(z: Array) -> Untangled:
-    """Find columns (n, q) that are nearly combinations of those before them."""
+    """Find columns (n, q) that are nearly combinations of those before them.
+
+    Sums of products say whether there may be such a column; which one it is, and whether it says
+    anything at all, is asked of the rows.
+    """
     centred = z - z.mean(axis=0)
     gram = centred.T @ centred
     size = np.sqrt(np.diag(gram))
-    size[size <= _ROUNDING * np.sqrt(len(z)) * np.abs(z).max(axis=0)] = np.inf
-    share = _shares(gram / np.outer(size, size))
-    own = share > ALIASED
-    near = np.flatnonzero(own & (share < _NEAR))
-    if not near.size:
+    constant = size <= _ROUNDING * np.sqrt(len(z)) * np.abs(z).max(axis=0)
+    share = _shares(gram / np.outer(*[np.where(constant, np.inf, size)] * 2))
+    if not ((share > _NOTHING) & (share < _NEAR)).any():
         return Untangled(steps=())
-    z, unit, steps = z.copy(), centred / size, []
-    for k in near:
-        before = np.flatnonzero(own[:k])
-        part = np.linalg.lstsq(unit[:, before], unit[:, k], rcond=None)[0]
-        part *= size[k] / size[before]
-        z[:, k] -= z[:, before] @ part
-        left = z[:, k] - z[:, k].mean()
-        size[k] = np.linalg.norm(left)
-        unit[:, k] = left / size[k]
-        steps.append((int(k), before, part))
+    z, steps = z.copy(), []
+    done, triangle = np.empty_like(z, order="F"), np.zeros((len(size), len(size)))
+    kept = np.zeros(0, dtype=np.int64)
+    for k in np.flatnonzero(~constant):
+        m = kept.size
+        along, rest = _project(done[:, :m], centred[:, k] / size[k])
+        if rest @ rest <= ALIASED:
+            continue
+        if rest @ rest < _NEAR:
+            part = solve_triangular(triangle[:m, :m], along) * size[k] / size[kept]
+            steps.append((int(k), kept, part))
+            z[:, k] -= z[:, kept] @ part
+            centred[:, k] = z[:, k] - z[:, k].mean()
+            size[k] = np.linalg.norm(centred[:, k])
+            along, rest = _project(done[:, :m], centred[:, k] / size[k])
+        triangle[:m, m], triangle[m, m] = along, np.linalg.norm(rest)
+        done[:, m] = rest / triangle[m, m]
+        kept = np.append(kept, k)
     return Untangled(steps=tuple(steps))
 
 
+def _project(done: Array, column: Array) -> tuple[Array, Array]:
+    """Parts along orthonormal columns, and the rest; twice is enough."""
+    first = done.T @ column
+    rest = column - done @ first
+    second = done.T @ rest
+    return first + second, rest - done @ second
+
+
 def _shares(correlation: Array) -> Array:
-    """(q,): what the columns before a column leave of its square, those without a share aside."""
+    """(q,): what those before a column that are well apart leave of its square."""
     left = correlation.copy()
     for row in range(len(left)):
-        if left[row, row] > ALIASED:
+        if left[row, row] > _NEAR:
             # Rows before this one keep what was left when it was their turn.
             below = left[row + 1 :, row] / left[row, row]
             left[row + 1 :, row + 1 :] -= np.outer(below, left[row, row + 1 :])

@@ -41,8 +41,10 @@ def fit_case(case):
 
 def plain(name):
     """A coefficient without its brackets, its variables in the order of the alphabet."""
-    text = name.replace("Intercept", "(Intercept)") if name == "Intercept" else name
-    return ":".join(sorted(text.replace("[T.", "").replace("]", "").split(":")))
+    text = "(Intercept)" if name == "Intercept" else name
+    for mark in ("[T.", "[", "]"):
+        text = text.replace(mark, "")
+    return ":".join(sorted(text.split(":")))
 
 
 def dense_of(fit, case):

@@ -197,6 +197,11 @@ NUMBERS = {
         data=DATA.assign(dose=np.random.default_rng(6).integers(0, 9, len(DATA)).astype(float)),
         formula="score ~ dose*visit + exposure*visit",
     ),
+    "slopes in cells of a few patients": Numbers(
+        data=rows(n=9, groups=3, seed=13),
+        formula="score ~ age*sex*exposure",
+        options={"covariance": "cs"},
+    ),
     "an interaction of everything": Numbers(data=DATA, formula="score ~ age*sex*exposure*visit"),
     "a covariate of 1e6 standard deviations": Numbers(data=outlier(DATA, "age", 1.8e5)),
     "a response of 1e6 standard deviations": Numbers(

@@ -146,6 +146,12 @@ REFUSED = {
         error=NotConverged,
         words=("'cs' tends to a singular one", "fewer visits"),
     ),
+    "a correlation of 1 - 1e-7": Refused(
+        data=rows(n=60, correlation=compound(1 - 1e-7, 3)),
+        options={"covariance": "cs"},
+        error=NotEstimable,
+        words=("visits say nearly the same", "one visit repeat another", "fewer visits"),
+    ),
     "a correlation of 1 - 1e-12": Refused(
         data=rows(correlation=compound(1 - 1e-12, 3)),
         **SINGULAR,
@@ -318,6 +324,18 @@ REFUSED = {
         formula="score ~ age + C(class)*visit",
         error=UsageError,
         words=("must be Python", "another name"),
+    ),
+    "levels that leave rows out": Refused(
+        data=DATA,
+        formula="score ~ C(exposure, levels=['a']) + visit",
+        error=UsageError,
+        words=("cannot be computed", "outside of the nominated levels"),
+    ),
+    "contrasts with a base that no one has": Refused(
+        data=DATA,
+        formula="score ~ C(visit, contr.treatment(base='w'))",
+        error=UsageError,
+        words=("cannot be computed",),
     ),
     "contrasts that are none": Refused(
         data=DATA, formula="score ~ C(visit, Treatment)", error=UsageError, words=("'Treatment'",)

@@ -372,6 +372,14 @@ def test_type_two_and_three_agree_on_the_highest_terms(fitted):
         np.testing.assert_allclose(two.loc[highest, column], three.loc[highest, column], rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", [2, 3])
+def test_a_covariate_that_never_changes_is_not_tested(data, kind):
+    found = fit(data.assign(site=3.0), "score ~ site + week").joint_tests(type=kind)
+    gates = found.set_index("term")["gate"]
+    assert "not estimable" in gates["site"]
+    assert gates["week"] == "open"
+
+
 def test_type_two_leaves_out_what_is_aliased(data):
     lost = data[~((data.exposure == "manual") & (data.week == 52))]
     found = fit(lost, "score ~ exposure*week").joint_tests(type=2).set_index("term")
