@@ -270,7 +270,12 @@ def test_nothing_is_warned_of_in_place_of_an_error():
     # The suite turns warnings into errors; a session of a user does not, and must see the same.
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        for name in ("responses too small to be squared", "an infinite weight", "two subjects"):
+        for name in (
+            "responses too small to be squared",
+            "an infinite weight",
+            "two subjects",
+            "levels that leave rows out",
+        ):
             with pytest.raises(OutcomesError):
                 fit_case(REFUSED[name])
     assert not heard
