@@ -43,7 +43,9 @@ def take_columns(data: Any, names: Sequence[str]) -> pd.DataFrame:
         data = data.collect()
     present = data.column_names if hasattr(data, "column_names") else getattr(data, "columns", None)
     if present is None or not (isinstance(data, pd.DataFrame) or hasattr(data, "to_pandas")):
-        raise UsageError("The data must be a pandas, polars or Arrow table.")
+        raise UsageError(
+            "The data must be a pandas, polars or Arrow table; a fit also takes a Parquet path."
+        )
     needed = list(dict.fromkeys(names))
     _check_names(needed, list(present))
     chosen = data[needed] if isinstance(data, pd.DataFrame) else data.select(needed).to_pandas()
