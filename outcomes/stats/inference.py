@@ -17,9 +17,12 @@ Methods
     n - p for every row.
 ``CR0``, ``CR2``, ``CR3``
     The empirical covariance with degrees of freedom of its own: :mod:`outcomes.stats.sandwich`.
-    Joint tests combine those of the eigenrows as Satterthwaite's do.
+    Joint tests by subject combine those of the eigenrows as Satterthwaite's do, which other
+    programs do too and which needs many subjects. By clusters of several subjects they are
+    Hotelling's, with Q the Wald statistic of q rows and :math:`\eta` degrees of freedom:
+    :math:`\frac{\eta - q + 1}{\eta q} Q` against F with q and :math:`\eta - q + 1`.
 ``jackknife``
-    The covariance of fits without one cluster, t with clusters - 1:
+    The covariance of fits without one cluster, t and Hotelling's T squared with clusters - 1:
     :mod:`outcomes.stats.jackknife`.
 
 A row that is not estimable gives NaN. Rows, gradients and covariances are contractions of moments:
@@ -177,6 +180,11 @@ class Inference:
         self._check_clusters(covariance)
         statistic = float(estimate @ np.linalg.solve(covariance, estimate)) / rows.shape[0]
         scaled = self._joint_degrees(L, rows)
+        if not scaled.den_df > 0:
+            raise NotEstimable(
+                f"{len(rows)} comparisons at once have no degrees of freedom left: there are too "
+                "few subjects or clusters for a joint test."
+            )
         statistic *= scaled.factor
         return Joint(
             statistic=statistic,
@@ -214,6 +222,10 @@ class Inference:
         return np.where(missing | ~rows.any(axis=1) | self._undetermined(rows), np.nan, df)
 
     def _joint_degrees(self, L: Array, rows: Array) -> Scaled:
+        if self.empirical is not None:
+            eta, q = self.empirical.wishart_degrees(rows), len(rows)
+            if eta is not None:
+                return Scaled(den_df=eta - q + 1, factor=(eta - q + 1) / eta)
         if self.method == "kenward-roger":
             turned = self.cells.basis.design @ (self.point.phi @ rows.T)
             slopes = slope_matrices(self.cells, self.point, turned)

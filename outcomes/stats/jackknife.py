@@ -8,7 +8,8 @@ estimated anew,
 .. math:: \widehat{\operatorname{Cov}} = \frac{G - 1}{G} \sum_g
           (\hat\beta_{(g)} - \hat\beta)(\hat\beta_{(g)} - \hat\beta)',
 
-read against t with G - 1 degrees of freedom [1]_ [2]_. It is about the fit to all, which errs on
+read against t with G - 1 degrees of freedom [1]_ [2]_, and several rows at once as Hotelling's
+:math:`T^2` with as many. It is about the fit to all, which errs on
 the side of a larger variance, and makes no use of the working model; where that is independent of
 beta, as with one visit, it is (G - 1) / G times CR3.
 
@@ -99,6 +100,10 @@ class Jackknife:
     def degrees(self, rows: Array) -> Array:
         """(m,): G - 1."""
         return np.full(len(rows), self.n_clusters - 1.0)
+
+    def wishart_degrees(self, rows: Array) -> float:
+        """Degrees of freedom of the covariance of rows (q, r), taken as a Wishart's: G - 1."""
+        return self.n_clusters - 1.0
 
 
 def leave_clusters_out(fit: RemlFit, moments: Moments, maps: Array) -> Jackknife:

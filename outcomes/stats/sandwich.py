@@ -22,6 +22,18 @@ A row c of coefficients has Satterthwaite's degrees of freedom, the working mode
 which is :math:`\operatorname{tr}(G)^2 / \operatorname{tr}(G^2)` of the clusters' matrix with
 :math:`G_{ii} = \sigma_i - \tau_i`, :math:`G_{ij} = -z_i' z_j`, at the cost of one pass.
 
+Of q rows at once, where clusters are of several subjects, the empirical covariance D, scaled to a
+mean of I under the working model, is taken for a Wishart matrix with the total variance of its own,
+:math:`\eta = q (q + 1) / \sum_{st} \operatorname{Var} D_{st}` [3]_. D is a sum of squares of scores
+:math:`g_i` with covariances :math:`C_{ij} = \delta_{ij} S_i - T_i T_j'`, where with W the scaled
+rows :math:`T_i = W \tilde X_i' A_i \tilde X_i` and
+:math:`S_i = W \tilde X_i' A_i^2 \tilde X_i W'`, so that
+
+.. math:: \sum_{st} \operatorname{Var} D_{st}
+          = \sum_{ij} \bigl[(\operatorname{tr} C_{ij})^2 + \operatorname{tr} C_{ij} C_{ij}\bigr],
+
+again one pass, as the pairs of clusters meet in :math:`\sum_i T_i \otimes T_i` alone.
+
 All of this depends on a cluster through :math:`\tilde X_i' \tilde X_i` and
 :math:`\tilde X_i' \tilde e_i` alone, so a cluster with more rows than coefficients is replaced by
 the triangle of its orthogonal decomposition. Where a cluster alone determines a combination of
@@ -36,6 +48,8 @@ References
    1986;73:13-22.
 .. [2] Bell RM, McCaffrey DF. Bias reduction in standard errors for linear regression with
    multi-stage samples. Survey Methodology 2002;28:169-181.
+.. [3] Tipton E, Pustejovsky JE. Small-sample adjustments for tests of moderators and model fit
+   using robust variance estimation in meta-regression. J Educ Behav Stat 2015;40:604-634.
 """
 
 from __future__ import annotations
@@ -126,6 +140,40 @@ class Sandwich:
             spread += by_row @ np.swapaxes(by_row, 1, 2)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(trace**2 / (square + (spread**2).sum(axis=(1, 2))))
+
+    def wishart_degrees(self, rows: Array) -> float | None:
+        """Degrees of freedom of the covariance of rows (q, r) in the basis, taken as a Wishart's.
+
+        None where each subject is a cluster: joint tests are then those of other programs.
+        """
+        if self.n_clusters == self.fit.n_subjects:
+            return None
+        turned = (rows @ _root_phi(self.fit)).T
+        rank, q = turned.shape
+        mean, own = np.zeros((q, q)), np.zeros((q * q, q * q))
+        cross = np.zeros((q * rank, q * rank))
+        for white, _, _ in self._blocks():
+            adjusted, _ = _adjusted(white, POWERS[self.kind])
+            a = adjusted @ (white @ turned)
+            t = np.swapaxes(a, 1, 2) @ white
+            shared = t @ np.swapaxes(t, 1, 2)
+            alone = np.swapaxes(a, 1, 2) @ a - shared
+            mean += alone.sum(axis=0)
+            for part, sign in ((alone, 1.0), (shared, -1.0)):
+                flat = part.reshape(len(part), -1)
+                own += sign * flat.T @ flat
+            flat = t.reshape(len(t), -1)
+            cross += flat.T @ flat
+        values, vectors = np.linalg.eigh(mean)
+        scale = (vectors / np.sqrt(values)) @ vectors.T
+        both = np.kron(scale, scale)
+        diagonal = (both @ own @ both.T).reshape(q, q, q, q)
+        pairs = np.einsum(
+            "st,uv,tavb->saub", scale, scale, cross.reshape(q, rank, q, rank), optimize=True
+        )
+        total = np.einsum("sstt->", diagonal) + np.einsum("stts->", diagonal)
+        total += (pairs**2).sum() + (pairs * pairs.transpose(2, 1, 0, 3)).sum()
+        return float(q * (q + 1) / total)
 
     @cached_property
     def _pass(self) -> tuple[Array, Array, int]:

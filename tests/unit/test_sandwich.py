@@ -276,3 +276,109 @@ def test_clusters_that_share_a_course_are_covered():
             held[kind] += bool(abs(found.estimate[0]) <= half)
     assert 0.91 <= held["CR2"] / studies <= 0.985
     assert held["satterthwaite"] / studies < 0.8
+
+
+def whitened(fit, maps, subjects):
+    """Whitened design of all rows (n, p), and the cluster of each."""
+    white, owner = [], []
+    for i, y in enumerate(subjects.y):
+        seen = np.flatnonzero(~np.isnan(y))
+        sigma = fit.sigmas[subjects.group[i]][np.ix_(seen, seen)]
+        white.append(np.linalg.solve(np.linalg.cholesky(sigma), maps[seen] @ subjects.z[i]))
+        owner += [subjects.cluster[i]] * seen.size
+    return np.vstack(white), np.array(owner)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_spread_of_the_covariance_of_several_rows_is_that_of_drawn_errors(kind):
+    clinic = np.random.default_rng(2).integers(0, 9, 60)
+    fit, maps, subjects = fitted(cluster=clinic)
+    rows = np.eye(maps.shape[1])[[2, 4, 6]]
+    X, owner = whitened(fit, maps, subjects)
+    phi = np.linalg.inv(X.T @ X)
+    hat = X @ phi @ X.T
+    turn = np.zeros((len(np.unique(owner)), 3, len(X)))
+    for k, one in enumerate(np.unique(owner)):
+        at = np.flatnonzero(owner == one)
+        adjust = power(np.eye(at.size) - hat[np.ix_(at, at)], KINDS[kind])
+        turn[k][:, at] = rows @ phi @ X[at].T @ adjust
+    drawn = np.random.default_rng(3).normal(size=(40_000, len(X)))
+    scores = np.einsum("kqn,sn->skq", turn, drawn - drawn @ hat, optimize=True)
+    covariance = np.einsum("skq,skp->sqp", scores, scores)
+    mean = covariance.mean(axis=0)
+    scale = power(mean, -0.5)
+    spread = np.var(scale @ covariance @ scale, axis=0).sum()
+    found = sandwich_of(fit, subjects, kind).wishart_degrees(fit.cells.basis.rows(rows))
+    # Forty thousand draws know the sum of variances to about one percent.
+    assert found == pytest.approx(12 / spread, rel=0.04)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_has_the_same_degrees_of_freedom_either_way(kind):
+    clinic = np.random.default_rng(2).integers(0, 9, 60)
+    fit, maps, subjects = fitted(cluster=clinic)
+    found = sandwich_of(fit, subjects, kind)
+    for row in fit.cells.basis.rows(np.eye(maps.shape[1])[[1, 5]]):
+        expected = found.degrees(row[None])[0]
+        assert found.wishart_degrees(row[None]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_joint_tests_by_subject_are_those_of_other_programs():
+    fit, _, subjects = fitted()
+    rows = np.eye(fit.rank)[:2]
+    assert sandwich_of(fit, subjects, "CR2").wishart_degrees(rows) is None
+    each = Subjects(
+        z=subjects.z, y=subjects.y, group=subjects.group, cluster=np.arange(len(subjects.y))[::-1]
+    )
+    assert sandwich_of(fit, each, "CR2").wishart_degrees(rows) is None
+
+
+def clinic_trial(rng, clinics, people=20):
+    """Arms drawn within clinics, which differ in their courses; nothing differs between arms."""
+    n = clinics * people
+    clinic, weeks = np.repeat(np.arange(clinics), people), 4
+    course = rng.normal(0, 0.7, (clinics, 3, weeks))
+    arm = np.tile(np.arange(people) % 3, clinics)
+    y = course[clinic, arm] + rng.normal(size=(n, 1)) + rng.normal(size=(n, weeks))
+    return pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n), weeks),
+            "week": np.tile(np.arange(weeks), n),
+            "clinic": np.repeat(clinic, weeks),
+            "arm": np.repeat(np.array(list("abc"))[arm], weeks),
+            "y": y.ravel(),
+        }
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["CR2", "jackknife"])
+def test_joint_tests_of_few_clinics_keep_their_level(kind):
+    rng, n = np.random.default_rng(11), 120
+    found = [
+        fit_mmrm(
+            clinic_trial(rng, 12),
+            "y ~ arm*week",
+            subject="id",
+            visit="week",
+            inference=kind,
+            cluster="clinic",
+        )
+        .joint_tests()
+        .set_index("term")
+        .p_value
+        for _ in range(n)
+    ]
+    rejected = (pd.DataFrame(found) < 0.05).mean()
+    # F with all of clusters - 1 degrees of freedom rejects a quarter of arm:week.
+    assert rejected.max() < 0.05 + 3 * np.sqrt(0.05 * 0.95 / n)
+
+
+@pytest.mark.parametrize("kind", ["CR2", "jackknife"])
+def test_more_comparisons_than_clinics_can_tell_apart_are_refused(kind):
+    data = clinic_trial(np.random.default_rng(1), 6)
+    options = {"subject": "id", "visit": "week", "inference": kind, "cluster": "clinic"}
+    tests = fit_mmrm(data, "y ~ arm*week", **options).joint_tests().set_index("term")
+    assert tests.loc["arm:week", "gate"].startswith("no test: ")
+    assert np.isnan(tests.loc["arm:week", "p_value"])
+    assert tests.loc["week", "gate"] == "open"
