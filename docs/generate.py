@@ -1,8 +1,8 @@
 """Write the reference pages from the declarations they document.
 
 ``python -m docs.generate`` writes them; ``--check`` fails where one is out of date. A page holds
-nothing that is not declared in code or in a catalog file; that on conformance is measured, which
-takes half a minute, and tests/parity holds it up to date.
+nothing that is not declared in code or in a file of facts or counts; that on conformance is
+measured, which takes half a minute, and tests/parity holds it up to date.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from docs import levels
 from outcomes.catalog.instruments import instruments
 from outcomes.catalog.interventions import exposure_types, interventions
 from outcomes.catalog.medications import mme_factors
@@ -343,7 +344,6 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "study-toml.md": study_page,
 }
 
-
 CONFORMANCE: Final = ROOT / "docs" / "conformance.md"
 
 
@@ -370,6 +370,8 @@ def stale() -> list[str]:
             found.append(f"docs/reference/{name}")
     if ARCHITECTURE.read_text(encoding="utf-8") != architecture():
         found.append(ARCHITECTURE.name)
+    if levels.PAGE.read_text(encoding="utf-8") != levels.page():
+        found.append(f"docs/methods/{levels.PAGE.name}")
     return found
 
 
@@ -386,6 +388,8 @@ def main(arguments: list[str]) -> int:
         (FOLDER / name).write_text(build(), encoding="utf-8")
         print(f"docs/reference/{name}")
     ARCHITECTURE.write_text(architecture(), encoding="utf-8")
+    levels.PAGE.write_text(levels.page(), encoding="utf-8")
+    print(f"docs/methods/{levels.PAGE.name}")
     CONFORMANCE.write_text(_measured(), encoding="utf-8")
     print(f"docs/{CONFORMANCE.name}")
     return 0

@@ -44,7 +44,7 @@ OWN_VARIANCES = ("us", "csh", "ar1h", "toeph", "adh")
 
 
 class Structure(Protocol):
-    """A covariance matrix of T visits as a function of ``theta`` (n,)."""
+    """A covariance matrix of T visits as a function of ``theta`` (..., n)."""
 
     @property
     def name(self) -> str:
@@ -55,13 +55,13 @@ class Structure(Protocol):
         """Length n of ``theta``."""
 
     def sigma(self, theta: Array) -> Array:
-        """(T, T)."""
+        """(..., T, T)."""
 
     def first(self, theta: Array) -> Array:
-        """(n, T, T): derivatives."""
+        """(..., n, T, T): derivatives."""
 
     def second(self, theta: Array) -> Array:
-        """(n, n, T, T): second derivatives."""
+        """(n, n, T, T): second derivatives of one matrix."""
 
     def start(self, sigma: Array) -> Array:
         """(n,): parameters of a matrix near a positive definite ``sigma``."""
@@ -96,13 +96,14 @@ class Unstructured:
         return self.n_visits * (self.n_visits + 1) // 2
 
     def sigma(self, theta: Array) -> Array:
-        """(T, T)."""
+        """(..., T, T)."""
         factor = self._factor(theta)
-        return factor @ factor.T
+        return np.asarray(factor @ np.swapaxes(factor, -1, -2))
 
     def first(self, theta: Array) -> Array:
-        """(n, T, T): with dL the unit matrix of the entry, times L_jj on the diagonal."""
-        half = self._factor_slopes(theta) @ self._factor(theta).T
+        """(..., n, T, T): with dL the unit matrix of the entry, times L_jj on the diagonal."""
+        turned = np.swapaxes(self._factor(theta), -1, -2)[..., None, :, :]
+        half = self._factor_slopes(theta) @ turned
         return half + np.swapaxes(half, -1, -2)
 
     def second(self, theta: Array) -> Array:
@@ -129,17 +130,19 @@ class Unstructured:
         return np.asarray(row == column)
 
     def _factor(self, theta: Array) -> Array:
-        factor = np.zeros((self.n_visits, self.n_visits))
-        factor[self._entries] = np.where(
+        row, column = self._entries
+        factor = np.zeros((*theta.shape[:-1], self.n_visits, self.n_visits))
+        factor[..., row, column] = np.where(
             self._is_diagonal, np.exp(np.where(self._is_diagonal, theta, 0.0)), theta
         )
         return factor
 
     def _factor_slopes(self, theta: Array) -> Array:
-        slopes = np.zeros((self.n_parameters, self.n_visits, self.n_visits))
         row, column = self._entries
-        size = np.where(self._is_diagonal, self._factor(theta)[row, column], 1.0)
-        slopes[np.arange(self.n_parameters), row, column] = size
+        n = self.n_parameters
+        slopes = np.zeros((*theta.shape[:-1], n, self.n_visits, self.n_visits))
+        size = np.where(self._is_diagonal, self._factor(theta)[..., row, column], 1.0)
+        slopes[..., np.arange(n), row, column] = size
         return slopes
 
     @staticmethod
@@ -171,18 +174,20 @@ class Patterned:
         return int(self._n_deviations + self.exponents.shape[0])
 
     def sigma(self, theta: Array) -> Array:
-        """(T, T)."""
-        return np.asarray(self._deviation_part(theta) * self._powers(theta).prod(axis=0))
+        """(..., T, T)."""
+        return np.asarray(self._deviation_part(theta) * self._powers(theta).prod(axis=-3))
 
     def first(self, theta: Array) -> Array:
-        """(n, T, T)."""
+        """(..., n, T, T)."""
         sigma, powers = self.sigma(theta), self._powers(theta)
         slopes, _ = self._power_slopes(theta)
+        scale = self._deviation_part(theta)
         by_link = [
-            self._deviation_part(theta) * slopes[m] * np.delete(powers, m, axis=0).prod(axis=0)
-            for m in range(powers.shape[0])
+            scale * slopes[..., m, :, :] * np.delete(powers, m, axis=-3).prod(axis=-3)
+            for m in range(len(self.exponents))
         ]
-        return np.stack([*(self._log_slopes() * sigma), *by_link])
+        by_deviation = self._log_slopes() * sigma[..., None, :, :]
+        return np.concatenate([by_deviation, *(one[..., None, :, :] for one in by_link)], axis=-3)
 
     def second(self, theta: Array) -> Array:
         """(n, n, T, T)."""
@@ -224,17 +229,20 @@ class Patterned:
         return unit[:, :, None] + unit[:, None, :]
 
     def _deviation_part(self, theta: Array) -> Array:
-        deviation = np.exp(theta[: self._n_deviations]) * np.ones(self.n_visits)
-        return np.outer(deviation, deviation)
+        deviation = np.exp(theta[..., : self._n_deviations]) * np.ones(self.n_visits)
+        return np.asarray(deviation[..., :, None] * deviation[..., None, :])
 
     def _powers(self, theta: Array) -> Array:
-        rho = np.tanh(theta[self._n_deviations :])[:, None, None]
-        return np.asarray(rho**self.exponents)
+        return np.asarray(self._links(theta) ** self.exponents)
+
+    def _links(self, theta: Array) -> Array:
+        """(..., m, 1, 1): rho."""
+        return np.asarray(np.tanh(theta[..., self._n_deviations :])[..., None, None])
 
     def _power_slopes(self, theta: Array) -> tuple[Array, Array]:
         """First and second derivatives of tanh(u)**e by u."""
-        rho = np.tanh(theta[self._n_deviations :])[:, None, None]
-        e, slope = self.exponents, 1 - rho**2
+        rho, e = self._links(theta), self.exponents
+        slope = 1 - rho**2
         by_rho = e * rho ** np.maximum(e - 1, 0)
         twice = e * (e - 1) * rho ** np.maximum(e - 2, 0)
         return by_rho * slope, twice * slope**2 - by_rho * 2 * rho * slope

@@ -14,7 +14,7 @@ determines some combinations of the coefficients, D is over those of the others:
 in the estimable functions that are left, by their own number.
 
 Moments are sums over subjects, so that this costs a subtraction and a short search a part, and no
-row is read again; the loop is shared with :mod:`outcomes.stats.jackknife`.
+row is read again; the single fit is that of :mod:`outcomes.stats.jackknife`.
 
 References
 ----------

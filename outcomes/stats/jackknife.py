@@ -14,8 +14,9 @@ the side of a larger variance, and makes no use of the working model; where that
 beta, as with one visit, it is (G - 1) / G times CR3.
 
 Moments are sums over subjects, so a fit without a cluster is a subtraction and a search that begins
-next to its end: rows are not read again. Below ``FEWEST`` clusters a standard error says next to
-nothing, and none is given.
+next to its end, of all clusters at once (:mod:`outcomes.stats.refits`): rows are not read again. A
+cluster without which some coefficients cannot be estimated has a fit of its own. Below ``FEWEST``
+clusters a standard error says next to nothing, and none is given.
 
 References
 ----------
@@ -35,6 +36,7 @@ import numpy.typing as npt
 
 from outcomes.core.errors import NotEstimable
 from outcomes.stats.moments import Moments
+from outcomes.stats.refits import refit_without
 from outcomes.stats.reml import RemlFit, fit_reml
 
 Array = npt.NDArray[np.float64]
@@ -130,13 +132,13 @@ def leave_clusters_out(fit: RemlFit, moments: Moments, maps: Array) -> Jackknife
             f"The jackknife has {clusters.size} clusters and needs {FEWEST}: a standard error from "
             "fewer says next to nothing. Use 'kenward-roger' with the clusters as a covariate."
         )
-    total = moments.total()
-    found = [fit_without(fit, total, moments.select([cluster]), maps) for cluster in clusters]
-    return Jackknife(
-        fit=fit,
-        changes=np.stack([without.change for without in found]),
-        lost=np.concatenate([without.lost for without in found]),
-    )
+    refits, total = refit_without(fit, moments), moments.total()
+    changes, lost = refits.gamma - fit.point.gamma, [np.zeros((0, fit.rank))]
+    for place in np.flatnonzero(~refits.found):
+        without = fit_without(fit, total, moments.select([clusters[place]]), maps)
+        changes[place] = without.change
+        lost.append(without.lost)
+    return Jackknife(fit=fit, changes=changes, lost=np.concatenate(lost))
 
 
 def fit_without(fit: RemlFit, total: Moments, part: Moments, maps: Array) -> Without:

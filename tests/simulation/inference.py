@@ -1,178 +1,239 @@
-"""Do the tests of the mixed model keep their level? Many small trials with nothing to find.
+"""Do the tests and intervals of the mixed model keep what they promise? Many small trials.
 
-``python -m tests.simulation.inference --studies 2000`` draws trials of two groups, four visits and
-a baseline score, of 10 to 200 people a group, balanced and 1 to 3, complete and with dropout that
-depends on the last score seen; fits ``score ~ baseline*visit + exposure*visit``, unstructured, by
-REML; and counts how often the difference at the last visit, and the differences at all visits
-together, are called real at 5 %. As the model is linear, 100 % less the first is the coverage of
-the 95 % interval whatever the difference is.
+``python -m tests.simulation.inference --studies 2000 --write`` draws trials of known truth, which
+:mod:`tests.simulation.trials` describes; fits ``score ~ baseline*visit + exposure*visit``,
+unstructured, by REML; and counts in how many of them each test at 5 % finds what is not there, or,
+which is the same question, the 95 % interval misses what is. The counts go to
+``docs/methods/mmrm-errors.json``, row by row, so that a run that was interrupted goes on where it
+was, and ``python -m docs.generate`` makes the tables of ``docs/methods/mmrm-errors.md`` of them.
+Without ``--write`` the tables are printed.
 
-A second table has groups of clinics instead of people, with an effect of the clinic that all of its
-patients share: there the sandwich and the jackknife by clinic are the ones to hold.
+Trial number k of a row has seed k, so that each can be drawn again alone; with the counts are the
+p-values of the first ones, which the tests compare with those of the code as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
 import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
-import pandas as pd
-from scipy.stats import t as t_distribution
+import numpy.typing as npt
+import scipy
+from scipy.special import stdtr
 
+import outcomes
+from docs.levels import GROUPED, LEVEL, RESULTS, TABLES, monte_carlo_error, table_of
 from outcomes.core.errors import EstimationError
-from outcomes.stats.inference import prepare_inference
+from outcomes.stats.inference import Inference, prepare_inference
 from outcomes.stats.jackknife import leave_clusters_out
+from outcomes.stats.layout import Layout
 from outcomes.stats.moments import accumulate, choose_layout
 from outcomes.stats.reml import fit_reml
-from outcomes.stats.sandwich import sandwich_of
+from outcomes.stats.sandwich import POWERS, sandwich_of
 from outcomes.stats.subjects import Subjects
+from tests.simulation.trials import Design, Shape, Trial, designs, draw
 
-VISITS = 4
-DEVIATION = np.array([1.0, 1.2, 1.4, 1.6])
-CORRELATION = 0.5 ** (np.abs(np.subtract.outer(range(VISITS), range(VISITS))) / 2)
-SIGMA = np.outer(DEVIATION, DEVIATION) * CORRELATION
-MISSED = (0.03, 0.06, 0.08, 0.10)
-CLINIC = 0.6
-"""Standard deviation of a clinic's effect."""
-METHODS = ("kenward-roger", "satterthwaite", "CR0", "CR2", "CR3")
+Array = npt.NDArray[np.float64]
+PValues = dict[tuple[str, str], float]
+"""By question and method."""
 
-
-@dataclass(frozen=True)
-class Design:
-    """One cell of a table: people a group, or clinics a group with ``size`` people each."""
-
-    first: int
-    second: int
-    dropout: bool
-    size: int = 0
-
-    @property
-    def clinics(self) -> bool:
-        """Whether groups are made of clinics."""
-        return self.size > 0
+FIRST: Final = 2
+"""Trials of which the p-values are kept."""
+AT_ONCE: Final = 50
+MANY: Final = 100
+DEAR_STUDIES: Final = 500
+"""Trials of the jackknife where a group has ``MANY`` people, each of whom is a fit."""
 
 
-def people_designs() -> Iterator[Design]:
-    """Yield the cells of the first table."""
-    for n, uneven, dropout in product((10, 20, 50, 100, 200), (False, True), (False, True)):
-        yield Design(first=n, second=3 * n if uneven else n, dropout=dropout)
-
-
-def clinic_designs() -> Iterator[Design]:
-    """Yield the cells of the second table."""
-    for clinics in (4, 6, 10, 20):
-        yield Design(first=clinics, second=clinics, dropout=True, size=12)
-
-
-def draw(design: Design, rng: np.random.Generator) -> tuple[Subjects, np.ndarray]:
-    """Draw a trial with no difference: its rows, and the maps of its model."""
-    each = max(design.size, 1)
-    group = np.repeat([0.0, 1.0], [design.first * each, design.second * each])
-    n = group.size
-    unit = np.arange(n) // each
-    baseline = rng.normal(size=n)
-    y = rng.normal(size=(n, VISITS)) @ np.linalg.cholesky(SIGMA).T + 0.6 * baseline[:, None]
-    if design.clinics:
-        y += rng.normal(0, CLINIC, unit.max() + 1)[unit][:, None]
-    if design.dropout:
-        _drop_out(y, rng)
-    z = np.column_stack([np.ones(n), group, baseline])
-    subjects = Subjects(
-        z=z, y=y, group=np.zeros(n, dtype=np.int64), cluster=unit if design.clinics else None
-    )
-    return subjects, np.stack(
-        [np.kron(np.eye(VISITS)[t][:, None], np.eye(3)) for t in range(VISITS)]
-    )
-
-
-def _drop_out(y: np.ndarray, rng: np.random.Generator) -> None:
-    """Let people leave for good, the sooner the higher their last score: missing at random."""
-    away, last = np.zeros(len(y), dtype=bool), np.zeros(len(y))
-    for visit, missed in enumerate(MISSED):
-        odds = np.log(missed / (1 - missed)) + (0.4 * last if visit else 0.0)
-        away |= rng.random(len(y)) < 1 / (1 + np.exp(-odds))
-        y[away, visit] = np.nan
-        last = np.where(away, last, y[:, visit])
-
-
-def one_trial(design: Design, seed: int) -> dict[str, float]:
-    """Return, by method, the p-value at the last visit and that of all visits together."""
-    subjects, maps = draw(design, np.random.default_rng([seed, *_key(design)]))
-    layout = choose_layout(
-        subjects.z, subjects.y, columns="1gb", visits=[f"v{t}" for t in range(VISITS)]
-    )
-    moments = accumulate(layout, subjects.z, subjects.y, cluster=subjects.cluster)
-    found: dict[str, float] = {}
-    rows = np.eye(3 * VISITS)[1::3]
-    try:
-        fit = fit_reml(moments, maps)
-        for method in (*METHODS, *(["jackknife"] if design.clinics else [])):
-            empirical = None
-            if method.startswith("CR"):
-                empirical = sandwich_of(fit, subjects, method)
-            elif method == "jackknife":
-                empirical = leave_clusters_out(fit, moments, maps)
-            asked = prepare_inference(fit, method, empirical)
-            last = asked.linear(rows[-1:])
-            ratio = abs(last.estimate[0] / last.std_error[0])
-            found[method] = 2 * float(t_distribution.sf(ratio, last.df[0]))
-            if not design.clinics:
-                found[f"{method}, all visits"] = asked.joint(rows).p_value
-    except EstimationError:
-        found["not fitted"] = 1.0
+def one_trial(design: Design, seed: int) -> PValues:
+    """Return the p-values of a trial; a test that has no answer is not among them."""
+    trial, found = draw(design, seed), {}
+    jackknife_too = seed <= _asked("jackknife", design, seed)
+    for method, asked in _inferences(design.shape, trial, jackknife_too=jackknife_too):
+        for question, (rows, truth) in _questions(design).items():
+            try:
+                found[question, method] = _p_value(asked, rows, truth)
+            except EstimationError:
+                continue
     return found
 
 
-def _key(design: Design) -> tuple[int, ...]:
-    return design.first, design.second, int(design.dropout), design.size
+def _questions(design: Design) -> dict[str, tuple[Array, float]]:
+    """Rows of coefficients, and what one row is in truth."""
+    shape = design.shape
+    last, idle = shape.n_visits - 1, len(shape.planted)
+    found = {
+        "one": (shape.row(idle, last)[None], 0.0),
+        "all": (np.stack([shape.row(idle, t) for t in range(shape.n_visits)]), 0.0),
+    }
+    if shape.planted.any():
+        found["planted"] = shape.row(1, last)[None], float(shape.planted[0, last])
+    return found
 
 
-def _cell(job: tuple[Design, int, int]) -> pd.DataFrame:
-    design, first, studies = job
-    return pd.DataFrame([one_trial(design, seed) for seed in range(first, first + studies)])
+def _p_value(asked: Inference, rows: Array, truth: float) -> float:
+    if len(rows) > 1:
+        return asked.joint(rows).p_value
+    found = asked.linear(rows)
+    ratio = abs(found.estimate[0] - truth) / found.std_error[0]
+    return 2 * float(stdtr(found.df[0], -ratio))
 
 
-def run(designs: list[Design], studies: int, workers: int) -> pd.DataFrame:
-    """Return one row a design: percent of trials in which each test finds what is not there."""
-    found = []
-    with ProcessPoolExecutor(max_workers=workers) as pool:
-        for design, p_values in zip(
-            designs, pool.map(_cell, [(d, 1, studies) for d in designs]), strict=True
-        ):
-            tests = p_values.drop(columns="not fitted", errors="ignore")
-            found.append(
-                {
-                    "a group": f"{design.first} and {design.second}",
-                    "dropout": "yes" if design.dropout else "no",
-                    **(100 * (tests < 0.05).sum() / tests.notna().sum()).to_dict(),
-                    "not fitted": 100 * tests.iloc[:, 0].isna().mean(),
-                }
-            )
-    return pd.DataFrame(found)
+def _asked(method: str, design: Design, studies: int) -> int:
+    """Return in how many trials a method is asked: the first ones, where it is dear."""
+    dear = method == "jackknife" and min(design.groups) >= MANY
+    return min(studies, DEAR_STUDIES) if dear else studies
+
+
+def _inferences(
+    shape: Shape, trial: Trial, *, jackknife_too: bool
+) -> Iterator[tuple[str, Inference]]:
+    """Yield each method that has an answer, with what can be asked of it."""
+    maps = np.stack(
+        [np.kron(row[:, None], np.eye(shape.n_columns)) for row in np.eye(shape.n_visits)]
+    )
+    cluster = trial.cluster if jackknife_too else None
+    moments = accumulate(_layout(shape, trial), trial.z, trial.y, cluster=cluster)
+    subjects = Subjects(
+        z=trial.z,
+        y=trial.y,
+        group=np.zeros(len(trial.z), dtype=np.int64),
+        cluster=trial.cluster if shape.size else None,
+    )
+    try:
+        fit = fit_reml(moments, maps, adjusted=True)
+    except EstimationError:
+        return
+    yield "kenward-roger", prepare_inference(fit, "kenward-roger")
+    yield "satterthwaite", prepare_inference(fit, "satterthwaite")
+    for kind in POWERS:
+        yield kind, prepare_inference(fit, kind, sandwich_of(fit, subjects, kind))
+    if jackknife_too:
+        with suppress(EstimationError):
+            jackknife = leave_clusters_out(fit, moments, maps)
+            yield "jackknife", prepare_inference(fit, "jackknife", jackknife)
+    if len(set(shape.spread)) > 1:
+        with suppress(EstimationError):
+            layout = replace(_layout(shape, trial), groups=("reference", "exposure"))
+            by_group = accumulate(layout, trial.z, trial.y, group=trial.group)
+            yield GROUPED, prepare_inference(fit_reml(by_group, maps, adjusted=True))
+
+
+def _layout(shape: Shape, trial: Trial) -> Layout:
+    names = [f"z{j}" for j in range(shape.n_columns)]
+    return choose_layout(
+        trial.z, trial.y, columns=names, visits=[f"v{t}" for t in range(shape.n_visits)]
+    )
+
+
+def _some_trials(job: tuple[Design, int, int]) -> list[PValues]:
+    design, first, end = job
+    return [one_trial(design, seed) for seed in range(first, end)]
+
+
+def run(design: Design, studies: int, pool: Executor) -> dict[str, Any]:
+    """Return a row: trials, and those in which each test finds what is not there."""
+    starts = range(1, studies + 1, AT_ONCE)
+    jobs = [(design, first, min(first + AT_ONCE, studies + 1)) for first in starts]
+    trials = [trial for some in pool.map(_some_trials, jobs) for trial in some]
+    tests: dict[str, dict[str, dict[str, float]]] = {}
+    first: dict[str, dict[str, list[float | None]]] = {}
+    for question, method in dict.fromkeys(key for trial in trials for key in trial):
+        values = np.array([trial.get((question, method), np.nan) for trial in trials])
+        answered, significant = int(np.isfinite(values).sum()), int((values < LEVEL).sum())
+        tests.setdefault(question, {})[method] = {
+            "asked": _asked(method, design, studies),
+            "answered": answered,
+            "significant": significant,
+            "percent": round(100 * significant / answered, 3),
+            "error": round(monte_carlo_error(significant, answered), 3),
+        }
+        kept = [trial.get((question, method)) for trial in trials[:FIRST]]
+        first.setdefault(question, {})[method] = kept
+    return {
+        **name(design),
+        "studies": studies,
+        "fitted": sum(bool(trial) for trial in trials),
+        "tests": tests,
+        "first_p_values": first,
+    }
+
+
+def name(design: Design) -> dict[str, Any]:
+    """Return what a row is called in the file."""
+    return {"table": design.table, "groups": list(design.groups), "dropout": design.dropout}
+
+
+def _software() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "outcomes": outcomes.__version__,
+    }
+
+
+def _begun(path: Path, studies: int) -> list[dict[str, Any]]:
+    """Return the rows of an interrupted run of as many trials with the same software."""
+    if not path.is_file():
+        return []
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if stored["software"] != _software():
+        return []
+    asked = [name(design) for design in designs()]
+    return [
+        row
+        for row in stored["rows"]
+        if row["studies"] == studies and {key: row[key] for key in asked[0]} in asked
+    ]
+
+
+def _ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows in the order of the tables."""
+    order = [name(design) for design in designs()]
+    return sorted(rows, key=lambda row: order.index({key: row[key] for key in order[0]}))
+
+
+def _store(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows, one a line."""
+    lines = [json.dumps(row) for row in _ordered(rows)]
+    head = json.dumps({"level": LEVEL, "seeds": "from 1", "software": _software()})[:-1]
+    text = f'{head},\n"rows": [\n' + ",\n".join(lines) + "\n]}\n"
+    path.with_suffix(".new").write_text(text, encoding="utf-8")
+    path.with_suffix(".new").replace(path)
 
 
 def main(arguments: list[str]) -> None:
-    """Print both tables."""
+    """Count, and print the tables or store what they are made of."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--write", action="store_true", help="store, or go on with a stored run")
+    parser.add_argument("--anew", action="store_true", help="do not go on, begin")
     given = parser.parse_args(arguments)
-    error = 100 * np.sqrt(0.05 * 0.95 / given.studies)
-    for title, designs in (
-        ("people", list(people_designs())),
-        ("clinics of 12 people", list(clinic_designs())),
-    ):
-        table = run(designs, given.studies, given.workers)
-        sys.stdout.write(
-            f"Type I error at 5 %, in percent of {given.studies:,} trials a row; Monte Carlo error"
-            f" {error:.2f}. Groups of {title}.\n{table.round(1).to_string(index=False)}\n\n"
-        )
+    rows = _begun(RESULTS, given.studies) if given.write and not given.anew else []
+    done = [{key: row[key] for key in ("table", "groups", "dropout")} for row in rows]
+    left = [design for design in designs() if name(design) not in done]
+    with ProcessPoolExecutor(max_workers=given.workers) as pool:
+        for design in sorted(left, key=lambda one: sum(one.groups) * max(one.shape.size, 1)):
+            rows.append(run(design, given.studies, pool))
+            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {design}\n")
+            if given.write:
+                _store(RESULTS, rows)
+    if not given.write:
+        for table in TABLES:
+            sys.stdout.write(f"{table}\n{table_of(_ordered(rows), table)}\n\n")
 
 
 if __name__ == "__main__":

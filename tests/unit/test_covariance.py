@@ -29,6 +29,16 @@ def test_derivatives(name, visits):
         np.testing.assert_allclose(second[h], bend, atol=1e-7)
 
 
+@pytest.mark.parametrize("visits", [1, 4])
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_many_at_once(name, visits):
+    form = structure(name, visits)
+    theta = form.start(positive(visits)) + 0.1 * np.arange(6.0).reshape(3, 2, 1)
+    for ask in (form.sigma, form.first):
+        one_by_one = [[ask(part) for part in row] for row in theta]
+        np.testing.assert_allclose(ask(theta), one_by_one, rtol=1e-14, atol=1e-14)
+
+
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_start_is_positive_definite(name):
     sigma = 0.97 * np.ones((5, 5)) + 0.03 * np.eye(5)
