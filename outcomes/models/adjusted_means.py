@@ -13,7 +13,7 @@ import pandas as pd
 from outcomes.core.errors import UsageError
 from outcomes.models.comparisons import Coefficients, Kind, build_comparisons
 from outcomes.models.estimate_rows import adjust, estimate, estimate_table
-from outcomes.models.reference_grid import At, CellMeans, ReferenceGrid
+from outcomes.models.reference_grid import At, CellMeans, ReferenceGrid, without_rounding
 from outcomes.models.visit_changes import means_between
 from outcomes.stats.inference import Inference, Linear
 
@@ -172,6 +172,8 @@ def weigh(weights: Array, values: Array) -> Array:
     absent: npt.NDArray[np.bool_] = np.asarray(np.isnan(by_place).any(axis=2))
     filled = np.where(absent[:, :, None], 0.0, by_place)
     rows: Array = np.einsum("kl,blp->bkp", weights, filled, optimize=True)
+    terms = np.einsum("kl,blp->bkp", np.abs(weights), np.abs(filled), optimize=True)
+    rows = without_rounding(rows, terms)
     rows[absent @ (weights != 0).T.astype(np.int64) > 0] = np.nan
     return rows.reshape(-1, values.shape[1])
 

@@ -97,6 +97,12 @@ def coefficient_names(columns: Sequence[str]) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) else tuple(columns)
 
 
+def plain_name(expression: str) -> str:
+    """The column behind ``x``, `` `x` `` or ``C(x, ...)``; other text as it is."""
+    declared = _DECLARED.match(expression)
+    return (declared[1] or declared[2]) if declared else expression.strip("`")
+
+
 def _in_order_of_mention(side: Any, text: str) -> Any:
     """The terms, with the factors of each in the order in which the formula mentions them."""
     right = text.split("~")[-1].replace(" ", "")

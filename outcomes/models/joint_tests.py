@@ -42,6 +42,7 @@ import pandas as pd
 
 from outcomes.core.errors import NotEstimable, UsageError
 from outcomes.models.estimate_rows import NO_ERROR, NOT_ESTIMABLE, estimate
+from outcomes.models.formula import plain_name
 from outcomes.models.reference_grid import ReferenceGrid
 from outcomes.stats.inference import Inference
 
@@ -80,7 +81,7 @@ def joint_tests(grid: ReferenceGrid, inference: Inference, kind: int = 3) -> pd.
 
 def _hypothesis(grid: ReferenceGrid, term: Any, place: slice) -> Array:
     """Rows (m, p) that the hypothesis sets to zero."""
-    names = [_plain(str(factor.expr)) for factor in term.factors]
+    names = [plain_name(str(factor.expr)) for factor in term.factors]
     if any(name not in grid.covariates for name in names):
         return np.eye(len(grid.design.columns))[place]
     factors = [name for name in names if name in grid.levels]
@@ -108,12 +109,6 @@ def _added(grid: ReferenceGrid, inference: Inference, term: Any) -> Array:
     out[:, basis.estimable] = kept
     out[:, ~basis.estimable] = kept @ basis.combination
     return out
-
-
-def _plain(expression: str) -> str:
-    """The column behind ``x``, `` `x` `` or ``C(x)``; other text as it is."""
-    inner = expression[2:-1].strip() if expression.startswith("C(") else expression
-    return inner.strip("`")
 
 
 def _against_first(sizes: Sequence[int]) -> Array:

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,8 @@ Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Weighting = Literal["equal", "proportional", "cells"]
 At = Mapping[str, object]
+
+ROUNDING: Final = 1e-13
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,7 +174,7 @@ class ReferenceGrid:
         points = [targets.merge(others, how="cross") for others in averaged]
         predicted = self._predict(points, levels, several)
         for (_, places), others, values in zip(grouped, averaged, predicted, strict=True):
-            shares = self._shares(targets, others, weights, average_over)
+            shares = self._shares(targets, others, levels, weights, average_over)
             by_target = values.reshape(len(several), len(targets), len(others), -1)
             for place in places:
                 rows[:, :, place] = np.einsum("mk,cmkp->cmp", shares, by_target[..., place])
@@ -276,6 +278,7 @@ class ReferenceGrid:
         self,
         targets: pd.DataFrame,
         others: pd.DataFrame,
+        levels: Mapping[str, Sequence[str]],
         weights: Weighting,
         average_over: Averaging,
     ) -> Array:
@@ -286,7 +289,7 @@ class ReferenceGrid:
         cell, other = self._places(targets), self._places(others)
         if weights == "proportional":
             cell, m = np.where(other < 0, -1, 0), 1
-        kept = (cell >= 0) & (other >= 0)
+        kept = (cell >= 0) & (other >= 0) & self._allowed(levels, list(targets.columns))
         unit = self.data.subject * m + cell
         counts = self._row_weights(average_over, unit[kept])
         flat = np.bincount(cell[kept] * k + other[kept], weights=counts, minlength=m * k)
@@ -294,6 +297,20 @@ class ReferenceGrid:
         total = within.sum(axis=1, keepdims=True)
         shares = np.divide(within, total, out=np.full((m, k), np.nan), where=total > 0)
         return np.broadcast_to(shares, (len(targets), k))
+
+    def _allowed(
+        self, levels: Mapping[str, Sequence[str]], targets: Sequence[str]
+    ) -> npt.NDArray[np.bool_]:
+        """(N,): rows at the levels that factors are averaged over, of all terms alike.
+
+        A term is averaged over its own factors alone, which gives the average of the whole where
+        all terms count the same rows.
+        """
+        allowed = np.ones(len(self.data.frame), dtype=np.bool_)
+        for name, chosen in levels.items():
+            if name not in targets and len(chosen) < len(self.levels[name]):
+                allowed &= self.data.frame[name].isin(list(chosen)).to_numpy()
+        return allowed
 
     def _row_weights(self, average_over: Averaging, unit: Integers) -> Array:
         """One a row, or one a unit shared by its rows."""
@@ -319,6 +336,15 @@ class ReferenceGrid:
         members = np.zeros((len(targets), self.data.n_subjects), dtype=np.bool_)
         members[place[place >= 0], self.data.subject[place >= 0]] = True
         return members
+
+
+def without_rounding(sums: Array, terms: Array) -> Array:
+    """Sums, zero where next to nothing is left of the sum of their absolute terms.
+
+    What is left would be taken for information: a difference that a model holds at zero would have
+    a standard error, and a test.
+    """
+    return np.where(np.abs(sums) <= ROUNDING * terms, 0.0, sums)
 
 
 def check_levels_known(factor: str, names: Sequence[str], levels: Sequence[str]) -> None:

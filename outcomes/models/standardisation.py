@@ -72,6 +72,7 @@ from outcomes.models.reference_grid import (
     ReferenceGrid,
     combinations,
     some_levels,
+    without_rounding,
 )
 from outcomes.models.visit_changes import check_between
 from outcomes.stats.inference import Inference, Linear
@@ -154,8 +155,8 @@ def standardise(
     rows, own = everyone.average(shares, np.nan_to_num(beta))
     names, times = _visits(everyone, visit in asked.around, asked.pair)
     offset = times.sum(axis=1, keepdims=True) * _offsets(grid, given)
-    rows = np.einsum("vt,stap->svap", times, rows)
-    own = np.einsum("vt,tan->van", times, own) + offset[:, None]
+    rows = _at_visits("vt,stap->svap", times, rows)
+    own = _at_visits("vt,tan->van", times, own) + offset[:, None]
     shifts = offset @ shares.T
     seen = _seen(everyone, exposure, visit, asked.groups, times)
     places = list(_places(asked.around, visit, asked.groups, names))
@@ -251,6 +252,11 @@ def _read(
     groups = {name: levels[name] for name in around if name != visit}
     fixed = {name: value for name, value in at.items() if name not in groups}
     return _Asked(around=around, groups=groups, pair=pair, fixed=fixed)
+
+
+def _at_visits(axes: str, times: Array, values: Array) -> Array:
+    terms = np.einsum(axes, np.abs(times), np.abs(values))
+    return without_rounding(np.einsum(axes, times, values), terms)
 
 
 def _visits(

@@ -128,8 +128,9 @@ class LongRows:
         for place, numbers in self.files.batches(list(self.means), self.order):
             index, new = self._used(place, numbers)
             starts = np.flatnonzero(np.diff(unit[index], prepend=last))
+            whole = size + starts[-1] if starts.size else 0
             size += index.size
-            if size >= ROWS_AT_ONCE and starts.size:
+            if size >= ROWS_AT_ONCE and whole:
                 cut = starts[-1]
                 held.append((index[:cut], new[:cut]))
                 yield self._part(held)

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from outcomes.core.errors import UsageError
 from outcomes.models.categories import label
 from outcomes.models.reference_grid import (
@@ -23,6 +25,7 @@ from outcomes.models.reference_grid import (
     ReferenceGrid,
     Weighting,
     check_levels_known,
+    without_rounding,
 )
 from outcomes.models.used_rows import Averaging
 
@@ -72,7 +75,7 @@ def means_between(
     return CellMeans(
         factors=found.factors,
         cells=[(name, *cell[1:]) for cell in found.cells[:half]],
-        rows=low - high if turned else high - low,
+        rows=without_rounding(low - high if turned else high - low, np.abs(low) + np.abs(high)),
         members=found.members[:half] | found.members[half:],
     )
 

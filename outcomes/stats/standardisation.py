@@ -60,6 +60,8 @@ from outcomes.stats.sandwich import POWERS, Sandwich
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+_ROUNDING: Final = 1e-13
+"""Deviation, beside the largest value, of subjects who are alike."""
 _ALL: Final = 1e-9
 """Distance to one of the share of a cluster that is all there is."""
 
@@ -87,7 +89,8 @@ def covariate_errors(
     codes = None if cluster is None else np.unique(cluster, return_inverse=True)[1]
     errors, degrees = [], []
     for own, weights in means:
-        moved: Array = weights * (own - weights @ own)
+        moved: Array = own - weights @ own
+        moved = weights * np.where(np.abs(moved) <= _ROUNDING * np.abs(own).max(), 0.0, moved)
         share = weights
         if codes is not None:
             moved, share = (np.bincount(codes, each).astype(float) for each in (moved, weights))
