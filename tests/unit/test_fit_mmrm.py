@@ -320,7 +320,21 @@ def test_summary_of_a_large_fit_stays_a_page():
 
 
 def test_summary_of_a_mean(data):
-    assert "Type III tests\nnone" in fit(data, "score ~ 1").summary()
+    assert "Type III tests, covariates at their means\nnone" in fit(data, "score ~ 1").summary()
+
+
+def test_summary_says_where_the_matrices_of_many_groups_are(data):
+    by_exposure = fit(data, "score ~ week", covariance="cs", group="exposure")
+    assert set(by_exposure.covariance) == set(data.exposure)
+    said = "Covariance of 3 visits: fit.covariance, a dict by level of exposure\n"
+    assert said in by_exposure.summary()
+
+
+def test_summary_has_no_criteria_where_the_likelihood_is_none(data):
+    weighted = {"weights": "age", "weight_kind": "probability", "inference": "CR0"}
+    text = fit(data, **weighted).summary()
+    assert f"pseudo-log-likelihood {fit(data, **weighted).log_likelihood:.3f}" in text
+    assert "AICc" not in text
 
 
 def test_type_two_of_one_visit_is_that_of_linear_regression(data):
