@@ -283,6 +283,21 @@ def test_a_spline_or_polynomial_is_tested_by_its_coefficients(data):
     assert tests.num_df["poly(age, 3)"] == 3
 
 
+def test_a_centred_cubic_spline_is_the_natural_one_of_its_knots(data):
+    low, *inner, high = np.quantile(data.dropna().age, [0, 0.3, 0.6, 1])
+
+    def bend(knot):
+        # Truncated powers whose difference is a line beyond the last knot.
+        above = np.maximum(data.age - knot, 0) ** 3 - np.maximum(data.age - high, 0) ** 3
+        return above / (high - knot)
+
+    powers = data.assign(one=bend(low) - bend(inner[1]), two=bend(inner[0]) - bend(inner[1]))
+    natural = fit(powers, "score ~ age + one + two + week")
+    curve = f"score ~ cr(age, knots=[{inner[0]}, {inner[1]}], constraints='center') + week"
+    found = fit(data, curve)
+    np.testing.assert_allclose(found.predict().estimate, natural.predict().estimate, rtol=1e-8)
+
+
 def test_summary_names_what_was_done(fitted):
     text = fitted.summary()
     assert FORMULA in text
