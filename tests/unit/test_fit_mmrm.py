@@ -242,9 +242,11 @@ def test_a_list_of_structures_falls_back_and_says_so(data):
     sparse.loc[~even & (sparse.week == 52), "score"] = np.nan
     with pytest.raises(NotEstimable, match="'6' and '52'"):
         fit(sparse)
-    found = fit(sparse, covariance=["us", "cs"])
-    assert any("'us' could not be fitted" in note for note in found.notes)
-    assert any("'cs' was used instead" in note for note in found.notes)
+    for tried in (["us", "cs"], ["us", "cs", "toep"]):
+        found = fit(sparse, covariance=tried)
+        assert any("'us' could not be fitted" in note for note in found.notes)
+        assert any("'cs' was used instead" in note for note in found.notes)
+    assert not any("used instead" in note for note in fit(data, covariance=tried).notes)
 
 
 def test_what_was_dropped_is_counted(data):
