@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +81,32 @@ class CaseFolder:
             for value in rule.values()
         }
 
+    def choose(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return these of ``fitted``, or all where none is named.
+
+        Raises
+        ------
+        UsageError
+            Where one is not among them, or where there is no case at all.
+        """
+        if not self.fitted:
+            raise UsageError(f"{self.path}: its index lists no case of the mixed model.")
+        chosen = tuple(dict.fromkeys(names))
+        for name in chosen:
+            if name in self.left_out:
+                raise UsageError(
+                    f"Case '{name}' is left out: there is no such covariance structure."
+                )
+            if name not in self.fitted:
+                near = [one for one in self.fitted if name in one][:8]
+                near = near or difflib.get_close_matches(name.lower(), self.fitted, n=8)
+                raise UsageError(
+                    f"There is no case '{name}'. "
+                    + (f"Names like it: {', '.join(near)}. " if near else "")
+                    + f"All {len(self.fitted)} are in the column 'case' of docs/conformance.md."
+                )
+        return chosen or self.fitted
+
     def read(self, name: str) -> Case:
         """Read one case."""
         numbers = _json(self.path / self.index["cases"][name]["file"])
@@ -101,12 +128,18 @@ def find_cases(path: Path | None = None) -> CaseFolder:
     UsageError
         Where there is none.
     """
-    places = PLACES if path is None else (path,)
-    for place in places:
+    for place in PLACES if path is None else (path,):
         if (place / "index.json").is_file():
             return CaseFolder(path=place, index=_json(place / "index.json"))
+    if path is not None and path.is_dir():
+        raise UsageError(f"There are no reference cases in {path}: it has no index.json.")
+    if path is not None:
+        raise UsageError(
+            f"There is no folder {path}: --cases names a folder of reference cases. To run some of"
+            " those that came along, give their names alone: outcomes conformance a_us_reml."
+        )
     raise UsageError(
-        f"The reference cases are not here: no index.json in {' or '.join(map(str, places))}."
+        f"The reference cases are not here: no index.json in {' or '.join(map(str, PLACES))}."
         " Install the package from its wheel, or run this in a checkout."
     )
 

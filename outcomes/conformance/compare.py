@@ -20,7 +20,6 @@ import numpy as np
 
 from outcomes.conformance.cases import Case, CaseFolder
 from outcomes.conformance.pairs import METHODS, Pair, pairs_of
-from outcomes.core.errors import UsageError
 from outcomes.core.progress import SILENT, Progress
 from outcomes.core.threads import one_thread
 
@@ -82,21 +81,19 @@ def tolerances(given: Mapping[str, float]) -> dict[str, float]:
 
 @one_thread
 def compare_cases(
-    folder: CaseFolder, names: Iterable[str] | None = None, progress: Progress = SILENT
+    folder: CaseFolder, names: Iterable[str] = (), progress: Progress = SILENT
 ) -> list[Comparison]:
     """Compare cases by name: all that can be fitted, where none are named.
 
     Raises
     ------
     UsageError
-        Where the folder has no case of the mixed model.
+        Where the folder has no such case, or none of the mixed model.
     """
-    chosen = folder.fitted if names is None else tuple(names)
-    if not chosen:
-        raise UsageError(f"{folder.path}: its index lists no case of the mixed model.")
+    chosen = folder.choose(names)
     allowed = tolerances(folder.tolerances)
     found: list[Comparison] = []
-    label = f"Fitting {len(chosen)} cases, each by every inference it has"
+    label = f"Fitting {len(chosen)} case{'s' * (len(chosen) > 1)}, by every inference each has"
     with progress.stage("cases", label):
         for done, name in enumerate(chosen, start=1):
             found += compare_case(folder.read(name), allowed)

@@ -14,6 +14,7 @@ from typing import Final
 
 from outcomes.conformance.cases import Case, CaseFolder
 from outcomes.conformance.compare import Comparison
+from outcomes.conformance.elsewhere import ELSEWHERE
 from outcomes.conformance.wrong import WrongAnswer, wrong_answers
 
 TITLE: Final = "The mixed model beside other programs"
@@ -90,6 +91,7 @@ def agreement(folder: CaseFolder, found: Sequence[Comparison]) -> str:
             f"# {TITLE}",
             _lead(cases, found),
             verdict(found),
+            _not_compared(),
             _reading(),
             f"Left out: {', '.join(f'`{name}`' for name in folder.left_out)}, because there is no"
             " covariance structure for continuous time; and plain `kenward_roger`, whose numbers"
@@ -100,6 +102,12 @@ def agreement(folder: CaseFolder, found: Sequence[Comparison]) -> str:
             "The largest difference of each kind, over all inferences and tables of the case; and"
             " the wrong answer that comes nearest to a tolerance.",
             _by_case(cases, found, wrong),
+            "## Tested elsewhere",
+            "What no case here is about, and what the tests hold it to instead.",
+            _rows(
+                ("what", "against", "in the repository"),
+                [(one.what, one.against, one.where) for one in ELSEWHERE],
+            ),
         ]
     )
 
@@ -138,8 +146,16 @@ def _lead(cases: Sequence[Case], found: Sequence[Comparison]) -> str:
         f" structures, {sum(model['reml'] for model in models)} by REML and"
         f" {sum(not model['reml'] for model in models)} by ML, {weighted} with weights, {grouped}"
         " with a covariance matrix a group. `outcomes conformance` does it again on your own"
-        " machine, takes about half a minute, and ends with 5 where a number is not within its"
-        " tolerance."
+        " machine, in half a minute or some minutes as the machine is, and ends with 5 where a"
+        " number is not within its tolerance; `outcomes conformance a_us_reml` does one case."
+    )
+
+
+def _not_compared() -> str:
+    return (
+        f"Not compared here with another program: {'; '.join(one.what for one in ELSEWHERE)}."
+        " The last table says what these are tested against. SAS was not run: what is said of its"
+        " options rests on their definitions."
     )
 
 

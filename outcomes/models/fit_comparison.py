@@ -91,8 +91,8 @@ def compare_fits(*fits: MmrmEstimates) -> pd.DataFrame:
     same_design = [_same_design(compared[0], other) for other in compared]
     if fits[0].spec.method == "reml" and not all(same_design):
         raise UsageError(
-            "By REML, fits with other fixed effects are about other numbers: compare them by "
-            "method='ml', or give all the same formula."
+            "REML likelihoods of models with different fixed effects are not comparable: fit them "
+            "by method='ml', or give all the same formula."
         )
     facts = [_facts(fit, coefficients=not all(same_design)) for fit in fits]
     tests: list[dict[str, Any]] = [{**_ABSENT, "gate": "the first fit"}]
@@ -114,16 +114,16 @@ def _aligned(first: MmrmEstimates, fit: MmrmEstimates) -> _Compared:
     place = found.get_indexer(keys)
     if len(keys) != len(found) or (place < 0).any():
         raise UsageError(
-            f"The fits have other rows: {len(keys):,} and {len(found):,}, "
+            f"The fits have different rows: {len(keys):,} and {len(found):,}, "
             f"{int((place >= 0).sum()):,} of them at the same subject and visit. Drop rows that "
             "miss any covariate of the fits from the table first."
         )
     if not np.array_equal(own.y, other.y[place]):
         raise UsageError(
-            "The fits have other responses, the same on another scale, or another offset."
+            "The fits have different responses, one response on two scales, or different offsets."
         )
     if not np.allclose(own.rows.root, other.rows.root[place], rtol=1e-12, atol=0.0):
-        raise UsageError("The fits have other weights.")
+        raise UsageError("The fits have different weights.")
     return _Compared(fit=fit, x=other.rows.x[place], group=other.rows.group[place])
 
 
@@ -176,7 +176,7 @@ def _not_nested(small: _Compared, large: _Compared) -> str | None:
     names = [c.fit.fit.reml.covariance for c in (small, large)]
     visits = [c.fit.grid.data.visits for c in (small, large)]
     if visits[0] != visits[1]:
-        return "not nested: the visits are in another order"
+        return "not nested: the visits are in different orders"
     if not is_nested(names[0], names[1], len(visits[0])):
         return f"not nested: '{names[0]}' is no special case of '{names[1]}'"
     if not _within(large.group, small.group):

@@ -221,14 +221,16 @@ def _few_clusters(inference: Inference) -> list[str]:
 def _fit_first(moments: Moments, design: Design, spec: MmrmSpec) -> tuple[RemlFit, list[str]]:
     """The first structure that can be fitted, and why those before it could not."""
     notes: list[str] = []
-    for name in spec.covariance[:-1]:
+    *earlier, last = spec.covariance
+    for name in earlier:
         try:
             fit = _fit(moments, design, spec, name)
         except EstimationError as error:
             notes.append(f"Covariance '{name}' could not be fitted: {error}")
         else:
-            return fit, notes
-    fit = _fit(moments, design, spec, spec.covariance[-1])
+            break
+    else:
+        fit = _fit(moments, design, spec, last)
     if notes:
         notes.append(f"Covariance '{fit.covariance}' was used instead.")
     return fit, notes

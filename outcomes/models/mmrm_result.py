@@ -109,8 +109,12 @@ class MmrmResult(MmrmMeans):
         -------
         DataFrame
             One row a row, indexed by its place in the table: subject where it matters, visit,
-            estimate, std_error of the mean, gate; with limits also df, conf_low, conf_high,
-            prediction_sd and covariance_sd where they apply.
+            estimate, std_error of the mean, gate; with limits also df, conf_low, conf_high.
+            ``prediction_sd``, with ``interval='prediction'``, is the standard deviation of a new
+            response around its estimate, from its spread around the mean and the mean's error.
+            ``covariance_sd``, with ``conditional`` and an interval, is the further standard
+            deviation that the limits have in them because the covariance that carries what was
+            seen over to the unseen visits is itself estimated.
 
         See Also
         --------

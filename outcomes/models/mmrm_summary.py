@@ -55,14 +55,27 @@ def _head(result: MmrmResult) -> str:
         f"method       {spec.method.upper()}, converged in {fit.n_iterations} steps "
         f"(gradient {result.gradient_norm:.1e})\n"
         f"inference    {spec.inference}{cluster}: {_INFERENCE[spec.inference]}\n"
-        f"fit          log-likelihood {result.log_likelihood:.3f}, AIC {result.aic:.2f}, "
+        f"fit          {_likelihood(result)}"
+    )
+
+
+def _likelihood(result: MmrmResult) -> str:
+    """The criteria rest on a likelihood, which probability weights do not make."""
+    if result.fit.reml.weight_kind == "probability":
+        return (
+            f"pseudo-log-likelihood {result.log_likelihood:.3f}, to which AIC and BIC do not apply"
+        )
+    return (
+        f"log-likelihood {result.log_likelihood:.3f}, AIC {result.aic:.2f}, "
         f"AICc {result.aicc:.2f}, BIC {result.bic:.2f}"
     )
 
 
 def _tests(result: MmrmResult) -> str:
     table = result.joint_tests().set_index("term")
-    return f"Type III tests\n{_table(table, _TESTED, 'fit.joint_tests()')}"
+    return (
+        f"Type III tests, covariates at their means\n{_table(table, _TESTED, 'fit.joint_tests()')}"
+    )
 
 
 def _coefficients(result: MmrmResult) -> str:
@@ -88,7 +101,8 @@ def _covariance(result: MmrmResult) -> str:
     found = result.covariance
     frames = {"": found} if isinstance(found, pd.DataFrame) else found
     if len(result.grid.data.visits) > _VISITS or len(frames) > _GROUPS:
-        return f"Covariance of {len(result.grid.data.visits)} visits: fit.covariance"
+        by = f", a dict by level of {result.spec.group}" if result.spec.group else ""
+        return f"Covariance of {len(result.grid.data.visits)} visits: fit.covariance{by}"
     title = "Covariance of the visits, correlations above the diagonal"
     return "\n\n".join(
         f"{title}{f', {label}' if label else ''}\n"

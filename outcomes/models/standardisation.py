@@ -116,7 +116,9 @@ class Standardised:
         errors, degrees = covariate_errors(inference, self.means, cluster)
         by_place = degrees.reshape(-1, 1, weights.shape[1])
         least = np.where(weights != 0, by_place, np.inf).min(axis=2).reshape(-1)
-        return with_covariate_errors(inference, found, rows, weigh(weights, errors), least)
+        size = weigh(np.abs(weights), np.abs(errors)).max(axis=1, keepdims=True)
+        own = without_rounding(weigh(weights, errors), size)
+        return with_covariate_errors(inference, found, rows, own, least)
 
 
 def standardise(

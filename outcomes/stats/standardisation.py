@@ -60,7 +60,7 @@ from outcomes.stats.sandwich import POWERS, Sandwich
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_ROUNDING: Final = 1e-13
+_ROUNDING: Final = 1e-10
 """Deviation, beside the largest value, of subjects who are alike."""
 _ALL: Final = 1e-9
 """Distance to one of the share of a cluster that is all there is."""

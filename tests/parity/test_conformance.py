@@ -19,6 +19,7 @@ from docs.generate import CONFORMANCE, conformance_page
 from outcomes.conformance import pairs
 from outcomes.conformance.cases import PLACES, Case, CaseFolder, find_cases
 from outcomes.conformance.compare import Comparison, compare_case, compare_cases, tolerances
+from outcomes.conformance.elsewhere import ELSEWHERE
 from outcomes.conformance.pairs import METHODS
 from outcomes.conformance.table import agreement, verdict
 from outcomes.conformance.wrong import wrong_answers
@@ -155,8 +156,8 @@ def copied(tmp_path: Path) -> CaseFolder:
     return find_cases(tmp_path)
 
 
-def conformance(folder: Path) -> subprocess.CompletedProcess[str]:
-    arguments = ["-m", "outcomes", "conformance", "--quiet", "--cases", str(folder)]
+def conformance(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    arguments = ["-m", "outcomes", "conformance", *names, "--quiet", "--cases", str(folder)]
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
 
 
@@ -179,10 +180,31 @@ def test_the_command_ends_with_5_where_a_number_is_off(copied: CaseFolder) -> No
 def test_where_there_are_no_cases_it_says_so(tmp_path: Path) -> None:
     done = conformance(tmp_path)
     assert done.returncode == ExitCode.USAGE
-    assert f"no index.json in {tmp_path}" in done.stderr
+    assert f"no reference cases in {tmp_path}: it has no index.json" in done.stderr
+    absent = conformance(tmp_path / "nosuch")
+    assert absent.returncode == ExitCode.USAGE
+    assert f"no folder {tmp_path / 'nosuch'}: --cases names a folder" in absent.stderr
     (tmp_path / "index.json").write_text('{"cases": {}}')
     with pytest.raises(UsageError, match="lists no case"):
         compare_cases(find_cases(tmp_path))
+
+
+def test_the_command_does_the_cases_that_are_named() -> None:
+    done = conformance(FOLDER.path, SMALL)
+    assert done.returncode == ExitCode.FINE, done.stderr
+    assert "Cases: 1, " in done.stdout
+    unknown = conformance(FOLDER.path, "c_us_rmel")
+    assert unknown.returncode == ExitCode.USAGE
+    assert f"no case 'c_us_rmel'. Names like it: {SMALL}, " in unknown.stderr
+    with pytest.raises(UsageError, match="Names like it: a_us_ml, a_us_reml"):
+        FOLDER.choose(["a_us_"])
+    with pytest.raises(UsageError, match="'a_sp_exp_ml' is left out"):
+        FOLDER.choose(["a_sp_exp_ml"])
+
+
+def test_what_is_tested_elsewhere_is_where_it_is_said_to_be() -> None:
+    files = {file for one in ELSEWHERE for file in one.where.split(", ")}
+    assert [file for file in files if not (FOLDER.path.parents[2] / file).is_file()] == []
 
 
 def test_an_installed_package_looks_in_itself_first() -> None:

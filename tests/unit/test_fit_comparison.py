@@ -135,10 +135,13 @@ def test_under_the_null_p_values_are_uniform():
     [
         (lambda d: [fit(d)], "two fits or more"),
         (lambda d: [fit(d), fit(d, **ML)], "by REML and one by ML"),
-        (lambda d: [fit(d), fit(d[d.id != "p001"])], "have other rows"),
-        (lambda d: [fit(d), fit(d.assign(score=2 * d.score))], "other responses"),
-        (lambda d: [fit(d), fit(d, weights="weight")], "other weights"),
-        (lambda d: [fit(d), fit(d, "score ~ week")], "By REML"),
+        (lambda d: [fit(d), fit(d[d.id != "p001"])], "have different rows"),
+        (lambda d: [fit(d), fit(d.assign(score=2 * d.score))], "different responses"),
+        (lambda d: [fit(d), fit(d, weights="weight")], "different weights"),
+        (
+            lambda d: [fit(d), fit(d, "score ~ week")],
+            "REML likelihoods of models with different fixed effects",
+        ),
         (
             lambda d: [fit(d, weights="age", weight_kind="probability", inference="CR0")] * 2,
             "pseudo-likelihood",

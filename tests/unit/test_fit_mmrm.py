@@ -242,9 +242,11 @@ def test_a_list_of_structures_falls_back_and_says_so(data):
     sparse.loc[~even & (sparse.week == 52), "score"] = np.nan
     with pytest.raises(NotEstimable, match="'6' and '52'"):
         fit(sparse)
-    found = fit(sparse, covariance=["us", "cs"])
-    assert any("'us' could not be fitted" in note for note in found.notes)
-    assert any("'cs' was used instead" in note for note in found.notes)
+    for tried in (["us", "cs"], ["us", "cs", "toep"]):
+        found = fit(sparse, covariance=tried)
+        assert any("'us' could not be fitted" in note for note in found.notes)
+        assert any("'cs' was used instead" in note for note in found.notes)
+    assert not any("used instead" in note for note in fit(data, covariance=tried).notes)
 
 
 def test_what_was_dropped_is_counted(data):
@@ -281,6 +283,21 @@ def test_joint_tests_of_one_row_are_t_squared(fitted):
 def test_a_spline_or_polynomial_is_tested_by_its_coefficients(data):
     tests = fit(data, "score ~ poly(age, 3) + week").joint_tests().set_index("term")
     assert tests.num_df["poly(age, 3)"] == 3
+
+
+def test_a_centred_cubic_spline_is_the_natural_one_of_its_knots(data):
+    low, *inner, high = np.quantile(data.dropna().age, [0, 0.3, 0.6, 1])
+
+    def bend(knot):
+        # Truncated powers whose difference is a line beyond the last knot.
+        above = np.maximum(data.age - knot, 0) ** 3 - np.maximum(data.age - high, 0) ** 3
+        return above / (high - knot)
+
+    powers = data.assign(one=bend(low) - bend(inner[1]), two=bend(inner[0]) - bend(inner[1]))
+    natural = fit(powers, "score ~ age + one + two + week")
+    curve = f"score ~ cr(age, knots=[{inner[0]}, {inner[1]}], constraints='center') + week"
+    found = fit(data, curve)
+    np.testing.assert_allclose(found.predict().estimate, natural.predict().estimate, rtol=1e-8)
 
 
 def test_summary_names_what_was_done(fitted):
@@ -320,7 +337,21 @@ def test_summary_of_a_large_fit_stays_a_page():
 
 
 def test_summary_of_a_mean(data):
-    assert "Type III tests\nnone" in fit(data, "score ~ 1").summary()
+    assert "Type III tests, covariates at their means\nnone" in fit(data, "score ~ 1").summary()
+
+
+def test_summary_says_where_the_matrices_of_many_groups_are(data):
+    by_exposure = fit(data, "score ~ week", covariance="cs", group="exposure")
+    assert set(by_exposure.covariance) == set(data.exposure)
+    said = "Covariance of 3 visits: fit.covariance, a dict by level of exposure\n"
+    assert said in by_exposure.summary()
+
+
+def test_summary_has_no_criteria_where_the_likelihood_is_none(data):
+    weighted = {"weights": "age", "weight_kind": "probability", "inference": "CR0"}
+    text = fit(data, **weighted).summary()
+    assert f"pseudo-log-likelihood {fit(data, **weighted).log_likelihood:.3f}" in text
+    assert "AICc" not in text
 
 
 def test_type_two_of_one_visit_is_that_of_linear_regression(data):
