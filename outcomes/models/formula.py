@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ def parse_formula(text: str) -> Parsed:
         raise UsageError(f"The formula '{text}' must be 'response ~ terms' with one response.")
     if not len(sides[1]):
         raise UsageError(f"The formula '{text}' has nothing on its right side; use '~ 1'.")
-    response, covariates = (tuple(sorted(_columns(side))) for side in sides)
+    response, covariates = (tuple(sorted(columns_of(side))) for side in sides)
     _check_names({*response, *covariates, *_BETWEEN_QUOTES.findall(text)})
     factors = {str(factor.expr) for term in sides[1] for factor in term.factors}
     return Parsed(
@@ -110,10 +110,20 @@ def _mention(expression: str, text: str) -> int:
     return found.start() if found else len(text)
 
 
-def _columns(side: Any) -> set[str]:
+def calculated(terms: Iterable[Any]) -> list[Any]:
+    """For each function, but ``C(...)`` of a column, the first term that holds it."""
+    first: dict[str, Any] = {}
+    for term in terms:
+        for factor in term.factors:
+            if factor.eval_method is Factor.EvalMethod.PYTHON and not _DECLARED.match(factor.expr):
+                first.setdefault(factor.expr, term)
+    return list(dict.fromkeys(first.values()))
+
+
+def columns_of(terms: Iterable[Any]) -> set[str]:
     """Names of columns, also inside functions, where formulaic's own list misses some."""
     names: set[str] = set()
-    for factor in (factor for term in side for factor in term.factors):
+    for factor in (factor for term in terms for factor in term.factors):
         if factor.eval_method is Factor.EvalMethod.LOOKUP:
             names.add(factor.expr)
         elif factor.eval_method is Factor.EvalMethod.PYTHON:
