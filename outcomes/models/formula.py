@@ -22,6 +22,7 @@ from formulaic.parser.types import Factor, Term
 from formulaic.transforms import TRANSFORMS
 
 from outcomes.core.errors import UsageError
+from outcomes.stats.covariance import STRUCTURES
 
 _DECLARED = re.compile(r"^C\(\s*(?:`([^`]+)`|([\w.]+))\s*(?:,.*)?\)$")
 _QUOTED = re.compile(r"`([^`]+)`")
@@ -29,6 +30,21 @@ _BETWEEN_QUOTES = re.compile(r"`([^`]*)`")
 _LITERAL = ("", "0", "1")
 """Names that a formula takes for numbers, even between quotes."""
 _LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\]")
+_KNOWN = "bs, cr, cc, poly, center, scale, C, I, log, exp and all of np, such as np.sqrt"
+_COVARIANCE = "the covariance of the visits is said by covariance=, subject= and visit="
+_INSTEAD = {
+    "offset": "a column whose coefficient is one is named by offset=",
+    "factor": "a category is C(...)",
+    "ns": "a natural cubic spline is cr(...)",
+    "Q": "a name with a space stands between backticks",
+    **dict.fromkeys(STRUCTURES, _COVARIANCE),
+}
+"""What is meant by functions of other programs."""
+_OPERATORS: dict[type[ast.operator], tuple[str, str]] = {
+    ast.BitXor: ("^", "a power inside a function is '**'"),
+    ast.BitOr: ("|", _COVARIANCE),
+}
+"""Operators on yes and no alone, and what is meant by them elsewhere."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 
 
@@ -71,6 +87,7 @@ def parse_formula(text: str) -> Parsed:
         ) from error
     except (FormulaicError, AttributeError) as error:
         reason = _COLOURS.sub("", str(error)).split("\n")[0].strip()
+        reason += f" ({_COVARIANCE})." * ("`|`" in reason)
         raise UsageError(f"The formula '{text}' cannot be read: {reason}") from error
     sides: list[Any] = [getattr(formula, side, None) for side in ("lhs", "rhs")]
     if not all(isinstance(side, SimpleFormula) for side in sides) or len(sides[0]) != 1:
@@ -143,6 +160,7 @@ def _check_names(names: set[str]) -> None:
 def _names_inside(code: str) -> set[str]:
     quoted = set(_QUOTED.findall(code))
     tree = ast.parse(_QUOTED.sub("0", code), mode="eval")
+    _check_calls(tree, code)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     both = sorted((quoted | _arguments(tree)) & set(TRANSFORMS))
     if both:
@@ -151,6 +169,28 @@ def _names_inside(code: str) -> set[str]:
             "that name under another one."
         )
     return quoted | (names - set(TRANSFORMS))
+
+
+def _check_calls(tree: ast.AST, code: str) -> None:
+    """Raise where a function is not known, or an operator is not what it is elsewhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            name = node.func.id
+            if name in TRANSFORMS and name not in {"Q"}:
+                continue
+            meant = f": {_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise UsageError(f"'{name}' in '{code}' is no function{meant}. There are {_KNOWN}.")
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            sign, meant = _OPERATORS[type(node.op)]
+            if not (_is_truth(node.left) and _is_truth(node.right)):
+                raise UsageError(f"'{sign}' in '{code}' takes comparisons: {meant}.")
+
+
+def _is_truth(node: ast.AST) -> bool:
+    """Whether an expression may be yes or no."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor)
+    return isinstance(node, ast.Compare | ast.Call | ast.UnaryOp)
 
 
 def _arguments(tree: ast.AST) -> set[str]:
