@@ -147,16 +147,20 @@ def test_a_sorted_copy_goes_with_the_fit(table, tmp_path, small_parts, monkeypat
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_rows_that_are_not_kept_are_asked_for(table, tmp_path):
+def test_rows_that_are_not_kept_are_asked_for_where_that_helps(table, tmp_path):
     fit = fit_mmrm(written(table, tmp_path), "score ~ age + week", **WHO)
-    questions = [
+    kept = "fitted to Parquet files, of which no rows are kept: "
+    for question in (fit.predict, lambda: fit.simulate(seed=1)):
+        with pytest.raises(UsageError, match=f"{kept}give data= the rows"):
+            question()
+    for question in (
         fit.residuals,
-        fit.predict,
-        lambda: fit.simulate(seed=1),
         lambda: fit.influence("id"),
-    ]
-    for question in questions:
-        with pytest.raises(UsageError, match="fitted to Parquet files"):
+        lambda: fit.influence("clinic", data=table.assign(clinic=1)),
+        lambda: fit.influence("clinic"),
+        lambda: fit.compare(fit),
+    ):
+        with pytest.raises(UsageError, match=f"{kept}fit the model to a table in memory"):
             question()
 
 
