@@ -87,7 +87,7 @@ def parse_formula(text: str) -> Parsed:
         ) from error
     except (FormulaicError, AttributeError) as error:
         reason = _COLOURS.sub("", str(error)).split("\n")[0].strip()
-        reason += f" ({_COVARIANCE})." * ("`|`" in reason)
+        reason += f" In place of (1 | subject), {_COVARIANCE}." * ("`|`" in reason)
         raise UsageError(f"The formula '{text}' cannot be read: {reason}") from error
     sides: list[Any] = [getattr(formula, side, None) for side in ("lhs", "rhs")]
     if not all(isinstance(side, SimpleFormula) for side in sides) or len(sides[0]) != 1:
