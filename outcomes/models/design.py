@@ -24,7 +24,7 @@ from outcomes.core.errors import UsageError
 from outcomes.models.equal_levels import EqualLevels
 from outcomes.models.evaluation import check_row_by_row, evaluate
 from outcomes.models.factoring import Factoring
-from outcomes.models.formula import Parsed, coefficient_names
+from outcomes.models.formula import Parsed, coefficient_names, columns_of, remembering
 from outcomes.models.used_rows import LongRows
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.subjects import Subjects
@@ -181,22 +181,16 @@ def _add(
 def _specs(rows: LongRows, parsed: Parsed, equal: EqualLevels) -> tuple[Any, Any]:
     """How the two sides are made; what depends on all rows is settled where they come in parts."""
     formulas = (parsed.response_formula, parsed.formula)
-    specs = tuple(ModelSpec.from_spec(formula) for formula in formulas)
-    if rows.files is None:
-        return specs[0], specs[1]
-    some = next(rows.parts())
-    settled = []
-    for formula, matrix in zip(formulas, _evaluate(some, specs, equal), strict=True):
-        state = matrix.model_spec.transform_state
-        factors = {f for term in formula for f in term.factors if f.expr in state}
-        variables = matrix.model_spec.factor_variables
-        names = {str(name) for factor in factors for name in variables[factor]}
-        if factors:
-            frame = rows.numbers([name for name in rows.means if name in names])
-            whole = SimpleFormula([Term([factor]) for factor in sorted(factors, key=str)])
-            state = evaluate(ModelSpec.from_spec(whole), frame).model_spec.transform_state
-        settled.append(ModelSpec.from_spec(formula, transform_state=dict(state)))
-    return settled[0], settled[1]
+    learned: dict[str, Any] = {}
+    factors = remembering([*parsed.response_formula, *parsed.formula])
+    if rows.files is not None and factors:
+        whole = SimpleFormula([Term([factor]) for factor in factors])
+        names = columns_of(whole)
+        numbers = rows.numbers([name for name in rows.means if name in names])
+        frame = equal.applied(pd.concat([rows.frame, numbers], axis=1))
+        learned = evaluate(ModelSpec.from_spec(whole), frame).model_spec.transform_state
+    response, right = (ModelSpec.from_spec(f, transform_state=dict(learned)) for f in formulas)
+    return response, right
 
 
 def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> list[Any]:
@@ -206,8 +200,9 @@ def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> lis
     if sides[0].shape[1] != 1:
         raise UsageError("The left side of the formula must be one column of numbers.")
     _check_distinct([name for part in sides[1].model_spec.structure for name in part.columns])
+    means = {name: mean["rows"] for name, mean in rows.means.items()}
     for matrix in sides:
-        check_row_by_row(matrix, frame)
+        check_row_by_row(matrix, frame, means)
         _check_sizes(matrix)
     return sides
 

@@ -5,13 +5,15 @@ for each part of a file, and another again for new rows or a reference grid. The
 formulas bring with them (center, scale, poly, bs, ...) keep what they learned of the fitted rows;
 any other function is evaluated once more at single rows, those at which one of its columns is
 smallest or largest. A row by itself is its own mean, median and extreme, has no spread and no
-neighbour: what depends on other rows is not the same there at both ends.
+neighbour: what depends on other rows is not the same there at both ends. A column that does not
+vary in a part of a file, but does in others, is evaluated beside a row that has its overall mean.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -70,15 +72,23 @@ def _reason(text: str) -> str:
     )
 
 
-def check_row_by_row(matrix: Any, frame: pd.DataFrame) -> None:
+def check_row_by_row(matrix: Any, frame: pd.DataFrame, means: Mapping[str, float]) -> None:
     """Raise where a column of the matrix of ``frame`` depends on other rows than its own.
+
+    Parameters
+    ----------
+    matrix : formulaic.ModelMatrix
+        From :func:`evaluate`.
+    frame : DataFrame
+    means : mapping
+        Of the numeric columns, over all parts.
 
     Raises
     ------
     UsageError
     """
     terms = calculated(matrix.model_spec.formula)
-    wrong = [term for term in terms if not _is_its_own(term, matrix, frame)]
+    wrong = [term for term in terms if not _is_its_own(term, matrix, frame, means)]
     if wrong:
         raise UsageError(
             f"{', '.join(repr(str(term)) for term in wrong)} depends on other rows than its own, "
@@ -88,26 +98,37 @@ def check_row_by_row(matrix: Any, frame: pd.DataFrame) -> None:
         )
 
 
-def _is_its_own(term: Any, matrix: Any, frame: pd.DataFrame) -> bool:
-    """Whether a term is the same at single rows."""
+def _is_its_own(term: Any, matrix: Any, frame: pd.DataFrame, means: Mapping[str, float]) -> bool:
+    """Whether rows have the same numbers in a term without the others."""
     spec = matrix.model_spec.subset([term])
     together = np.asarray(matrix.iloc[:, matrix.model_spec.term_slices[term]], dtype=np.float64)
-    sizes = np.where(np.isfinite(together), np.abs(together), 0.0).max(axis=0)
-    for row in _ends(frame[sorted(columns_of([term]))]):
+    near = _LAST_DIGITS * np.where(np.isfinite(together), np.abs(together), 0.0).max(axis=0)
+    for row, few in _some_rows(frame, sorted(columns_of([term])), means):
         try:
-            alone = np.asarray(evaluate(spec, frame.iloc[[row]]), dtype=np.float64)[0]
+            found = np.asarray(evaluate(spec, few), dtype=np.float64)[0]
         except UsageError:
             return False
-        near = _LAST_DIGITS * sizes
-        if not np.isclose(alone, together[row], rtol=0.0, atol=near, equal_nan=True).all():
+        if not np.isclose(found, together[row], rtol=0.0, atol=near, equal_nan=True).all():
             return False
     return True
 
 
-def _ends(frame: pd.DataFrame) -> set[int]:
-    """Rows at which a column is smallest or largest."""
-    columns = [
-        column.cat.codes if isinstance(column.dtype, pd.CategoricalDtype) else column
-        for _, column in frame.items()
-    ]
-    return {int(end) for c in columns for end in (c.to_numpy().argmin(), c.to_numpy().argmax())}
+def _some_rows(
+    frame: pd.DataFrame, names: Sequence[str], means: Mapping[str, float]
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Rows, and each as the first of a table without the others."""
+    ends: set[int] = set()
+    elsewhere = {}
+    for name in names:
+        column = frame[name]
+        coded = isinstance(column.dtype, pd.CategoricalDtype)
+        values = (column.cat.codes if coded else column).to_numpy()
+        low, high = int(values.argmin()), int(values.argmax())
+        ends |= {low, high}
+        if not coded and values[low] == values[high] and not np.isclose(means[name], values[low]):
+            elsewhere[name] = means[name]
+    for row in ends:
+        yield row, frame.iloc[[row]]
+    if elsewhere:
+        first = frame.iloc[[0]]
+        yield 0, pd.concat([first, first.assign(**elsewhere)])

@@ -45,6 +45,7 @@ _OPERATORS: dict[type[ast.operator], tuple[str, str]] = {
     ast.BitOr: ("|", _COVARIANCE),
 }
 """Operators on yes and no alone, and what is meant by them elsewhere."""
+_STATEFUL = {n for n, f in TRANSFORMS.items() if getattr(f, "__is_stateful_transform__", False)}
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 
 
@@ -137,6 +138,12 @@ def calculated(terms: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(first.values()))
 
 
+def remembering(terms: Iterable[Any]) -> list[Any]:
+    """The functions, or what they are functions of, that keep what they learn of the rows."""
+    found = {f.expr: f for term in calculated(terms) for f in term.factors}
+    return [f for f in found.values() if _STATEFUL & _names_called(f)]
+
+
 def columns_of(terms: Iterable[Any]) -> set[str]:
     """Names of columns, also inside functions, where formulaic's own list misses some."""
     names: set[str] = set()
@@ -169,6 +176,14 @@ def _names_inside(code: str) -> set[str]:
             "that name under another one."
         )
     return quoted | (names - set(TRANSFORMS))
+
+
+def _names_called(factor: Any) -> set[str]:
+    if factor.eval_method is not Factor.EvalMethod.PYTHON:
+        return set()
+    tree = ast.parse(_QUOTED.sub("0", factor.expr), mode="eval")
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return {function.id for function in calls if isinstance(function, ast.Name)}
 
 
 def _check_calls(tree: ast.AST, code: str) -> None:

@@ -84,7 +84,8 @@ def fit_mmrm(
         counted in the notes. A Parquet file, or a folder of them, is read a part at a time, so
         that memory holds codes of its rows and not their numbers.
     formula : str
-        Such as ``"score ~ baseline*week + exposure*week"``.
+        Such as ``"score ~ baseline*week + exposure*week"``. Functions take each row by itself;
+        center, scale, poly, bs and cr keep what they learn of the fitted rows.
     subject, visit : str
         Columns. Visits are an ordered category, numbers too, never a slope.
     visits : sequence, optional

@@ -18,6 +18,8 @@ FORMULAS = [
     "score ~ bs(age, df=4)*exposure + center(dose):week + sex*week",
     "np.log(score + 30) - center(age) ~ poly(age, 2) + exposure*week",
     "score ~ 0 + week + late*week",
+    "score ~ week + I(center(age)**2) + scale(dose * (sex == 'm'))",
+    "np.exp(center(score) / 9) ~ week + poly(late, 2)",
     "score ~ 1",
 ]
 
@@ -118,6 +120,13 @@ def test_options_that_need_whole_subjects_or_clusters(table, tmp_path, small_par
     # The way to the optimum may differ by a step.
     lines = zip(*(f.summary().splitlines() for f in (ours, other)), strict=True)
     assert all(a.startswith("method ") for a, b in lines if a != b)
+
+
+def test_a_mean_of_what_varies_in_later_parts_alone_is_refused(table, tmp_path, small_parts):
+    formula = "score ~ week + I(ward - ward.mean())"
+    wards = table.assign(ward=np.arange(len(table)) // 240)
+    with pytest.raises(UsageError, match="depends on other rows than its own"):
+        fit_mmrm(written(wards, tmp_path), formula, **WHO)
 
 
 def test_parts_hold_whole_clusters_and_each_row_once(table, tmp_path, small_parts):
