@@ -35,16 +35,27 @@ def is_category(series: pd.Series) -> bool:
     UsageError
         Where it is neither a category nor a number, such as a date.
     """
-    if isinstance(series.dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(series.dtype):
-        return True
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        return False
-    kind = pd.api.types.infer_dtype(series, skipna=True)
+    kind = _kind(series)
     if kind not in _NUMBERS | _CATEGORIES:
         raise UsageError(
             f"Column '{series.name}' holds {kind} values: make it a number (such as days) or text."
         )
     return kind in _CATEGORIES
+
+
+def is_number(series: pd.Series) -> bool:
+    """Whether a column is made of numbers."""
+    return _kind(series) in _NUMBERS
+
+
+def _kind(series: pd.Series) -> str:
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return "categorical"
+    if pd.api.types.is_bool_dtype(series.dtype):
+        return "boolean"
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return "floating"
+    return str(pd.api.types.infer_dtype(series, skipna=True))
 
 
 def as_visits(series: pd.Series) -> pd.Categorical:

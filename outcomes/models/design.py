@@ -8,7 +8,6 @@ is settled on whole columns first.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulaic import ModelSpec
-from formulaic.errors import FormulaicError, FormulaicWarning
 from formulaic.formula import SimpleFormula
 from formulaic.parser.types import Term
 
 from outcomes.core.errors import UsageError
 from outcomes.models.equal_levels import EqualLevels
+from outcomes.models.evaluation import check_row_by_row, evaluate
 from outcomes.models.factoring import Factoring
-from outcomes.models.formula import Parsed, coefficient_names
+from outcomes.models.formula import Parsed, coefficient_names, columns_of, remembering
 from outcomes.models.used_rows import LongRows
 from outcomes.stats.moments import Moments, accumulate, choose_layout
 from outcomes.stats.subjects import Subjects
@@ -33,15 +32,6 @@ from outcomes.stats.subjects import Subjects
 Array = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_NOT_COMPUTED = (
-    FormulaicError,
-    FormulaicWarning,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
-"""What a term may end in."""
 LARGEST = 1e30
 """Of a number and, inverted, of a difference: covariances of variances are fourth powers."""
 
@@ -89,11 +79,11 @@ class Design:
     def rows(self, frame: pd.DataFrame) -> Array:
         """(m, p): design rows of a frame with the covariates of the formula."""
         seen = self.equal.applied(frame)
-        return np.asarray(_matrix(self.model_spec, seen), dtype=np.float64)
+        return np.asarray(evaluate(self.model_spec, seen), dtype=np.float64)
 
     def responses(self, frame: pd.DataFrame) -> Array:
         """(m,): the left side at a frame with its columns; NaN where one is missing."""
-        return np.asarray(_matrix(self.response_spec, frame), dtype=np.float64)[:, 0]
+        return np.asarray(evaluate(self.response_spec, frame), dtype=np.float64)[:, 0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,46 +181,28 @@ def _add(
 def _specs(rows: LongRows, parsed: Parsed, equal: EqualLevels) -> tuple[Any, Any]:
     """How the two sides are made; what depends on all rows is settled where they come in parts."""
     formulas = (parsed.response_formula, parsed.formula)
-    specs = tuple(ModelSpec.from_spec(formula) for formula in formulas)
-    if rows.files is None:
-        return specs[0], specs[1]
-    some = next(rows.parts())
-    settled = []
-    for formula, matrix in zip(formulas, _evaluate(some, specs, equal), strict=True):
-        state = matrix.model_spec.transform_state
-        factors = {f for term in formula for f in term.factors if f.expr in state}
-        variables = matrix.model_spec.factor_variables
-        names = {str(name) for factor in factors for name in variables[factor]}
-        if factors:
-            frame = rows.numbers([name for name in rows.means if name in names])
-            whole = SimpleFormula([Term([factor]) for factor in sorted(factors, key=str)])
-            state = _matrix(ModelSpec.from_spec(whole), frame).model_spec.transform_state
-        settled.append(ModelSpec.from_spec(formula, transform_state=dict(state)))
-    return settled[0], settled[1]
-
-
-def _matrix(model_spec: Any, frame: pd.DataFrame) -> Any:
-    with np.errstate(all="ignore"):
-        return model_spec.get_model_matrix(frame, context={}, na_action="ignore")
+    learned: dict[str, Any] = {}
+    factors = remembering([*parsed.response_formula, *parsed.formula])
+    if rows.files is not None and factors:
+        whole = SimpleFormula([Term([factor]) for factor in factors])
+        names = columns_of(whole)
+        numbers = rows.numbers([name for name in rows.means if name in names])
+        frame = equal.applied(pd.concat([rows.frame, numbers], axis=1))
+        learned = evaluate(ModelSpec.from_spec(whole), frame).model_spec.transform_state
+    response, right = (ModelSpec.from_spec(f, transform_state=dict(learned)) for f in formulas)
+    return response, right
 
 
 def _evaluate(rows: LongRows, specs: tuple[Any, ...], equal: EqualLevels) -> list[Any]:
     """The response and the design, a model matrix each."""
-    try:
-        frame = equal.applied(rows.frame)
-        with warnings.catch_warnings():
-            # Such as of levels that a term leaves out, which would become missing.
-            warnings.simplefilter("error", FormulaicWarning)
-            sides = [_matrix(spec, frame) for spec in specs]
-    except _NOT_COMPUTED as error:
-        raise UsageError(
-            f"A term of the formula cannot be computed: {str(error).split(chr(10))[0]} Visits and "
-            "texts are categories: a slope or a function needs a numeric column."
-        ) from error
+    frame = equal.applied(rows.frame)
+    sides = [evaluate(spec, frame) for spec in specs]
     if sides[0].shape[1] != 1:
         raise UsageError("The left side of the formula must be one column of numbers.")
     _check_distinct([name for part in sides[1].model_spec.structure for name in part.columns])
+    means = {name: mean["rows"] for name, mean in rows.means.items()}
     for matrix in sides:
+        check_row_by_row(matrix, frame, means)
         _check_sizes(matrix)
     return sides
 

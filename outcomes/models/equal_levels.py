@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from outcomes.core.errors import UsageError
+from outcomes.models.categories import label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +69,20 @@ class EqualLevels:
             column[(frame[self.visit] == visit).to_numpy()] = column.categories[0]
             changed[factor] = column
         return frame.assign(**changed)
+
+
+def read_equal_at(asked: Any) -> tuple[tuple[str, str], ...]:
+    """Factors and their visits, as a user gives them.
+
+    Raises
+    ------
+    UsageError
+        Where it is no mapping of names.
+    """
+    if asked is None:
+        return ()
+    if not isinstance(asked, Mapping):
+        raise UsageError(
+            f"equal_at={asked!r} must name a factor and a visit, such as {{'arm': 'week 0'}}."
+        )
+    return tuple((factor, label(visit)) for factor, visit in asked.items())

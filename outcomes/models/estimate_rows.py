@@ -113,7 +113,11 @@ def adjust(
     if method is None:
         return {}
     if method not in ("holm", "dunnett"):
-        raise UsageError(f"adjust={method!r} is not known; choose None, 'holm' or 'dunnett'.")
+        raise UsageError(
+            f"adjust={method!r} is not known; choose None, 'holm' or 'dunnett'. For all pairs, as "
+            "by Tukey, kind='pairwise' with adjust='dunnett' is the single-step multivariate t; in "
+            "place of Bonferroni's or Sidak's p-values take Holm's."
+        )
     statistic, p_value = tests(linear)
     names = ("p_adjusted", "conf_low_adjusted", "conf_high_adjusted")
     out = {name: np.full(p_value.size, np.nan) for name in names}

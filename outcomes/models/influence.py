@@ -52,6 +52,7 @@ def parts_of(name: str, data: Any, spec: MmrmSpec, grid: ReferenceGrid) -> Label
         Where the column is not known, changes within a subject or is empty.
     """
     rows = grid.data
+    fitted_subjects(grid.design)  # without them there is nothing to leave out
     if data is not None:
         return _from_table(name, data, spec, rows)
     known: dict[str | None, Any] = {

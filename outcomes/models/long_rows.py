@@ -25,9 +25,11 @@ from outcomes.models.categories import (
     check_levels,
     factors,
     is_category,
+    is_number,
     label,
     used_levels,
 )
+from outcomes.models.left_out import check_subjects, counted, missing, used_rows
 from outcomes.models.long_tables import ParquetTable, open_parquet, take_columns
 from outcomes.models.used_rows import Averaging, LongRows, Offset
 from outcomes.stats.layout import MAX_VISITS
@@ -84,29 +86,30 @@ def read_long(data: Any, roles: Roles) -> LongRows:
     subject_column = table[roles.subject]
     visit, asked = _code_visits(subject_column, table[roles.visit], roles)
     _check_unique(subject_column, visit, asked, roles)
-    columns, missing = _columns(table, roles)
+    columns, empty = _columns(table, roles)
     group = as_category(table[roles.group]) if roles.group else None
     weights = as_number(table[roles.weights]) if roles.weights else None
     offset = as_number(table[roles.offset]) if roles.offset else None
     cluster, clusters = None, None
     if roles.cluster:
         cluster, clusters = factors(table[roles.cluster])
-    missing |= {
-        str(name): _missing(values)
-        for name, values in (
-            (roles.group, group),
-            (roles.weights, weights),
-            (roles.offset, offset),
-            (roles.cluster, cluster),
-        )
-        if values is not None
+    roles_of = {
+        "the covariance group": (roles.group, group),
+        "the weight": (roles.weights, weights),
+        "the offset": (roles.offset, offset),
+        "the cluster": (roles.cluster, cluster),
     }
-    used, notes = _used(asked, missing, roles)
+    others = {
+        "a covariate": {n: flags for n, flags in empty.items() if n not in roles.response},
+        **{what: {str(n): missing(v)} for what, (n, v) in roles_of.items() if v is not None},
+    }
+    used, notes = used_rows(asked, {n: empty[n] for n in roles.response}, others)
     subject, subjects = factors(subject_column[used])
-    _check_subjects(len(subjects), int(used.sum()), notes)
+    check_subjects(len(subjects), int(used.sum()), notes)
     lost = subject_column[asked].nunique() - len(subjects)
     if lost:
-        notes.append(f"{lost:,} subjects have no usable row and take no part.")
+        verbs = ("subject has no usable row and takes", "subjects have no usable row and take")
+        notes.append(f"{counted(lost, *verbs)} no part.")
     if roles.visit in columns:
         columns[roles.visit] = visit
     frame, level_notes = _factors(columns, used, roles)
@@ -152,13 +155,13 @@ def _columns(
 ) -> tuple[dict[str, Array | pd.Categorical | None], dict[str, Flags]]:
     """Columns of the formula, None for numbers that stay in their files; and what is missing."""
     columns: dict[str, Array | pd.Categorical | None] = {}
-    missing = {}
+    empty = {}
     for name in _names(roles):
         values = _column(table[name], name, roles)
-        missing[name] = _missing(values)
+        empty[name] = missing(values)
         stays = isinstance(table, ParquetTable) and not isinstance(values, pd.Categorical)
         columns[name] = None if stays else values
-    return columns, missing
+    return columns, empty
 
 
 def _names(roles: Roles) -> tuple[str, ...]:
@@ -180,7 +183,7 @@ def _code_visits(
         _check_number(len(visit.categories), roles)
         return visit, np.ones(len(visit), dtype=np.bool_)
     _check_number(len(roles.visits), roles)
-    unknown = [name for name in roles.visits if name not in visit.categories]
+    unknown = [n for n in roles.visits if n not in visit.categories] if len(visit) else []
     if unknown or len(set(roles.visits)) < len(roles.visits):
         raise UsageError(
             f"visits= names {', '.join(map(repr, unknown)) or 'a visit twice'}; column "
@@ -215,50 +218,12 @@ def _column(series: pd.Series, name: str, roles: Roles) -> Array | pd.Categorica
     if name == roles.visit:
         return as_visits(series)
     if name in roles.response:
-        if series.notna().any() and is_category(series):
+        if series.notna().any() and not is_number(series):
             raise UsageError(f"The response '{name}' is no number. Convert it first.")
         return as_number(series)
     if name in roles.categories or is_category(series):
         return as_category(series)
     return as_number(series)
-
-
-def _missing(values: Array | Integers | pd.Categorical) -> Flags:
-    """Empty cells, of codes those below zero."""
-    if isinstance(values, pd.Categorical):
-        return np.asarray(values.codes < 0)
-    return np.isnan(values) if values.dtype.kind == "f" else np.asarray(values < 0)
-
-
-def _used(asked: Flags, missing: dict[str, Flags], roles: Roles) -> tuple[Flags, list[str]]:
-    """Rows that take part, and a note for each reason why others do not."""
-    notes = []
-    if not asked.all():
-        notes.append(f"{int((~asked).sum()):,} rows are at visits that were not asked for.")
-    unseen = asked & np.any([missing[n] for n in roles.response], axis=0)
-    if unseen.any():
-        notes.append(
-            f"{int(unseen.sum()):,} of {int(asked.sum()):,} rows have no response and were dropped."
-        )
-    kept = asked & ~unseen
-    lacking = {n: int((kept & m).sum()) for n, m in missing.items() if n not in roles.response}
-    used = kept & ~np.any(list(missing.values()), axis=0)
-    if (kept & ~used).any():
-        where = ", ".join(f"{name} {count:,}" for name, count in lacking.items() if count)
-        notes.append(
-            f"{int((kept & ~used).sum()):,} rows with a response miss a covariate ({where}) and "
-            "were dropped."
-        )
-    return used, notes
-
-
-def _check_subjects(n_subjects: int, n_rows: int, notes: Sequence[str]) -> None:
-    if n_subjects < 2:
-        raise NotEstimable(
-            f"{n_rows} usable rows of {n_subjects} subject{'s' * (n_subjects != 1)} are left: a "
-            "model of repeated measures needs two or more. "
-            + " ".join([*notes, "Check missing responses and covariates."])
-        )
 
 
 def _factors(

@@ -56,8 +56,8 @@ def _check_names(needed: Sequence[str], present: Sequence[Any]) -> None:
     absent = [name for name in needed if name not in present]
     if absent:
         raise UsageError(
-            f"No column {', '.join(map(repr, absent))} in the data (nor a function of that name). "
-            f"There are: {', '.join(map(str, present))}."
+            f"No column {', '.join(map(repr, absent))} in the data. There are: "
+            f"{', '.join(map(str, present))}."
         )
     repeated = [name for name in needed if present.count(name) > 1]
     if repeated:

@@ -25,11 +25,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from outcomes.core.errors import EstimationError
 from outcomes.core.threads import one_thread
-from outcomes.models.categories import label
 from outcomes.models.design import Design, read_design
-from outcomes.models.equal_levels import EqualLevels
+from outcomes.models.equal_levels import EqualLevels, read_equal_at
 from outcomes.models.fit_comparison import compare_fits
 from outcomes.models.formula import parse_formula
 from outcomes.models.long_rows import Roles, read_long, visit_labels
@@ -42,6 +44,8 @@ from outcomes.stats.jackknife import Jackknife, leave_clusters_out
 from outcomes.stats.moments import Moments
 from outcomes.stats.reml import RemlFit, fit_reml
 from outcomes.stats.sandwich import Sandwich, SandwichKind, sandwich_of
+
+Integers = npt.NDArray[np.int64]
 
 LINEAR: Final = ("us", "cs", "toep")
 """Structures that are linear in their parameters, in which both forms of Kenward-Roger agree."""
@@ -80,7 +84,8 @@ def fit_mmrm(
         counted in the notes. A Parquet file, or a folder of them, is read a part at a time, so
         that memory holds codes of its rows and not their numbers.
     formula : str
-        Such as ``"score ~ baseline*week + exposure*week"``.
+        Such as ``"score ~ baseline*week + exposure*week"``. Functions take each row by itself;
+        center, scale, poly, bs and cr keep what they learn of the fitted rows.
     subject, visit : str
         Columns. Visits are an ordered category, numbers too, never a slope.
     visits : sequence, optional
@@ -134,7 +139,7 @@ def fit_mmrm(
         weights=weights,
         weight_kind=weight_kind,
         offset=offset,
-        equal_at=tuple((factor, label(at)) for factor, at in (equal_at or {}).items()),
+        equal_at=read_equal_at(equal_at),
         cluster=cluster,
     )
     parsed = parse_formula(formula)
@@ -164,6 +169,7 @@ def fit_mmrm(
         notes=(
             *rows.notes,
             *fallback,
+            *_vanished(design),
             *_aliased(design, reml),
             *_few_clusters(prepared),
             *_weight_scale(reml),
@@ -248,10 +254,44 @@ def _fit(moments: Moments, design: Design, spec: MmrmSpec, covariance: str) -> R
 
 
 def _aliased(design: Design, fit: RemlFit) -> list[str]:
-    lost = [n for n, known in zip(design.columns, fit.estimable, strict=True) if not known]
+    """A note of coefficients that the rows do not tell apart."""
+    lost = np.flatnonzero(~np.asarray(fit.estimable))
+    if not lost.size:
+        return []
+    names = ", ".join(design.columns[place] for place in lost)
+    return [
+        f"{lost.size} of {len(design.columns)} coefficients cannot be estimated and "
+        f"{'was' if lost.size == 1 else 'were'} left out, because other columns say the same or no "
+        f"one was seen there: {names}.{_shared(design, lost)}"
+    ]
+
+
+def _shared(design: Design, lost: Integers) -> str:
+    """What ``equal_at`` has to do with coefficients that were left out."""
+    terms = zip(design.model_spec.term_slices.values(), design.linked, strict=True)
+    names = {n for place, linked in terms if set(lost) & set(_places(place)) for n in linked}
+    factors = [factor for factor in design.equal.at if factor in names]
+    if not factors:
+        return ""
+    visit, every = design.equal.visit, ", ".join(map(repr, factors))
+    return (
+        f" For each level of {every} but the first, one is expected: equal_at= gives the levels "
+        f"one mean at a visit. No contrast depends on it. Written '{visit} + {visit}:{factors[0]}' "
+        "it is the difference at that visit, and the others are those at theirs."
+    )
+
+
+def _vanished(design: Design) -> list[str]:
+    """A note of terms without a column, which programs other than this may refuse."""
+    slices = design.model_spec.term_slices
+    lost = [str(term) for term, place in slices.items() if place.start == place.stop]
     if not lost:
         return []
     return [
-        f"{len(lost)} of {len(design.columns)} coefficients cannot be estimated and were left out, "
-        f"because other columns say the same or no one was seen there: {', '.join(lost)}."
+        f"{', '.join(lost)}: no coefficient, as a factor in it has one level among the used rows "
+        "and can have no effect."
     ]
+
+
+def _places(place: slice) -> range:
+    return range(place.start, place.stop)

@@ -201,4 +201,5 @@ class MmrmResult(MmrmMeans):
                 "conditional=True is about rows without a response, given those with one: give "
                 "data= a table that has both, such as the one that was fitted."
             )
-        return fitted_rows(self.spec, self.grid)
+        instead = "give data= the rows that you ask for, or "
+        return fitted_rows(self.spec, self.grid, instead=instead)

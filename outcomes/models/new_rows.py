@@ -51,8 +51,13 @@ class Rows:
     offset: Array
 
 
-def fitted_subjects(design: Design) -> Subjects:
+def fitted_subjects(design: Design, *, instead: str = "") -> Subjects:
     """Return the subjects that the model was fitted to.
+
+    Parameters
+    ----------
+    instead : str
+        What else could be done where there are none.
 
     Raises
     ------
@@ -61,15 +66,15 @@ def fitted_subjects(design: Design) -> Subjects:
     """
     if not isinstance(design.subjects, Subjects):
         raise UsageError(
-            "The model was fitted to Parquet files, of which no rows are kept: give data= the rows "
-            "that you ask for, or fit the model to a table in memory."
+            f"The model was fitted to Parquet files, of which no rows are kept: {instead}fit the "
+            "model to a table in memory."
         )
     return design.subjects
 
 
-def fitted_rows(spec: MmrmSpec, grid: ReferenceGrid) -> Rows:
-    """Return the rows that the model was fitted to, where they are in memory."""
-    data, design, subjects = grid.data, grid.design, fitted_subjects(grid.design)
+def fitted_rows(spec: MmrmSpec, grid: ReferenceGrid, *, instead: str = "") -> Rows:
+    """Return the rows that the model was fitted to; see :func:`fitted_subjects`."""
+    data, design, subjects = grid.data, grid.design, fitted_subjects(grid.design, instead=instead)
     root = np.ones(len(data.subject))
     if data.weights is not None and spec.weight_kind == "precision":
         root = np.sqrt(data.weights)

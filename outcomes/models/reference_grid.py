@@ -252,10 +252,13 @@ class ReferenceGrid:
         """
         wrong = [name for name in names if name not in self.levels]
         if wrong:
+            declared = ", ".join(f"C({name})" for name in wrong if name in self.numbers)
             raise UsageError(
                 f"{', '.join(map(repr, wrong))} is no factor of the model. Its factors are "
                 f"{', '.join(map(repr, self.levels)) or 'none'}; its numeric covariates "
                 f"{', '.join(map(repr, self.numbers)) or 'none'}."
+                + f" Write {declared} in the formula to make levels of numbers."
+                * bool(declared)
             )
         if len(set(names)) < len(names):
             raise UsageError(f"A factor is named twice among {', '.join(map(repr, names))}.")
@@ -383,7 +386,9 @@ def combinations(levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise UsageError(f"at= must give the numeric covariate '{name}' a number.")
+        raise UsageError(
+            f"at= must give the numeric covariate '{name}' one number; ask once more for another."
+        )
     return float(value)
 
 

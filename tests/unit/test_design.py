@@ -111,18 +111,35 @@ def test_a_name_inside_another_is_no_mention(trial):
         ("score ~ age | week", "response ~ terms"),
         ("a ~ b ~ c", "cannot be read"),
         ("score ~ C(site) + site", "as a category and as it is"),
+        ("score ~ ns(age, 3)", "'ns' in .* is no function: .* cr(...). There are bs, cr"),
+        ("score ~ offset(age)", "no function: .* named by offset="),
+        ("score ~ factor(site)", "no function: a category is C(...)"),
+        ("score ~ us(week)", "no function: .* covariance=, subject="),
+        ("score ~ us(week | id)", "covariance=, subject="),
+        ("score ~ cs(week | id)", "covariance=, subject="),
+        ("score ~ age + (1 | id)", "covariance=, subject="),
+        ("score ~ Q('age')", "between backticks"),
+        ("score ~ nope(age)", "'nope' in .* is no function. There are bs"),
+        ("score ~ I(age^2)", "a power inside a function is '[*][*]'"),
+        ("score ~ I((age - 50)^2 + 1)", "a power inside a function is '[*][*]'"),
     ],
 )
 def test_formulas_that_are_none(formula, words):
-    with pytest.raises(UsageError, match=words.replace("(", r"\(")):
+    with pytest.raises(UsageError, match=words.replace("(", r"\(").replace(")", r"\)")):
         parse_formula(formula)
+
+
+def test_comparisons_are_joined(trial):
+    design = factored(trial, "score ~ I((age > 50) | (age < 30)) + I((age > 50) ^ (week == '12'))")[
+        1
+    ]
+    assert len(design.columns) == 3
 
 
 @pytest.mark.parametrize(
     ("formula", "words"),
     [
         ("score ~ nope", "No column 'nope'"),
-        ("score ~ nope(age)", "'nope'"),
         ("score ~ np.log(dose)", "not finite"),
         ("score ~ np.log(week)", "cannot be computed"),
         ("score ~ I(week**2)", "cannot be computed"),

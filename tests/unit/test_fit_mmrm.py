@@ -261,6 +261,45 @@ def test_what_was_dropped_is_counted(data):
     assert found.n_observations == int(seen.sum()) - lost
 
 
+def test_what_is_missing_is_called_what_it_is(data):
+    rows = data.dropna().reset_index(drop=True)
+    rows = rows.assign(w=1.0, ward="a", clinic=rows.id.str[-1])
+    rows.loc[0, ["age", "w"]] = np.nan
+    rows.loc[rows.id == rows.id[20], "ward"] = None
+    rows.loc[[30, 31], "clinic"] = None
+    options = {"weights": "w", "group": "ward", "cluster": "clinic", "inference": "CR0"}
+    n_ward = int((rows.id == rows.id[20]).sum())
+    assert (
+        f"{3 + n_ward} rows with a response miss a covariate (age 1) or the covariance group "
+        f"(ward {n_ward}) or the weight (w 1) or the cluster (clinic 2) and were dropped."
+    ) in fit(rows, **options).notes
+
+
+def test_one_is_no_plural(data):
+    rows = data[data.id != "p000"].dropna()
+    rows = pd.concat([rows, data.assign(score=np.nan).head(1)])
+    rows.iloc[5, rows.columns.get_loc("age")] = np.nan
+    notes = fit(rows).notes
+    assert f"1 of {len(rows)} rows has no response and was dropped." in notes
+    assert "1 row with a response misses a covariate (age 1) and was dropped." in notes
+    assert "1 subject has no usable row and takes no part." in notes
+
+
+def test_a_term_of_one_level_is_said_to_have_no_coefficient(data):
+    found = fit(data.assign(site="A"), "score ~ site*week + C(age > 500)")
+    assert list(found.beta.index) == ["(Intercept)", "week12", "week52"]
+    assert (
+        "site, C(age > 500), site:week: no coefficient, as a factor in it has one level among the "
+        "used rows and can have no effect."
+    ) in found.notes
+
+
+def test_a_table_without_rows_says_so_whatever_the_visits(data):
+    for visits in (None, list(WEEKS)):
+        with pytest.raises(NotEstimable, match="The table has no rows"):
+            fit(data.iloc[:0], visits=visits)
+
+
 def test_aliased_columns_are_named(data):
     found = fit(data.assign(years=2 * data.age), "score ~ age + years + week")
     assert np.isnan(found.beta["years"])
@@ -427,6 +466,8 @@ def test_type_two_leaves_out_what_is_aliased(data):
         (lambda d: d.assign(age=np.inf), {}, "Infinite"),
         (lambda d: d.assign(score=-np.inf), {}, "Infinite"),
         (lambda d: d.assign(age=pd.Timestamp("2020-01-01")), {}, "number"),
+        (lambda d: d.assign(score=pd.Timestamp("2020-01-01")), {}, "'score' is no number"),
+        (lambda d: d.assign(score=["high", 2.0] * 135), {}, "'score' is no number. Convert"),
         (lambda d: d.assign(age=1j), {}, "complex"),
         (lambda d: d.assign(age=10**400), {}, "numbers are needed"),
         (lambda d: d.assign(id=None), {}, "are empty"),
@@ -470,17 +511,20 @@ def test_data_without_an_answer(data, change):
 @pytest.mark.parametrize(
     ("ask", "words"),
     [
-        (lambda f: f.ls_means("age"), "no factor"),
+        (lambda f: f.ls_means("age"), r"no factor .* Write C\(age\) in the formula"),
+        (lambda f: f.ls_means("nothing"), "numeric covariates 'age'.$"),
         (lambda f: f.ls_means(["week", "week"]), "twice"),
         (lambda f: f.ls_means("week", weights="outer"), "'cells'"),
         (lambda f: f.ls_means("week", level=95), "between 0 and 1"),
-        (lambda f: f.ls_means("week", at={"age": "old"}), "a number"),
+        (lambda f: f.ls_means("week", at={"age": "old"}), "one number"),
+        (lambda f: f.ls_means("week", at={"age": [40, 50]}), "one number; ask once more"),
         (lambda f: f.ls_means("week", at={"sex": "x"}), "no level"),
         (lambda f: f.ls_means("week", at={"site": 1}), "at= names 'site'"),
         (lambda f: f.contrasts("exposure", reference="none"), "no level"),
         (lambda f: f.contrasts("exposure", kind="all"), "'pairwise'"),
         (lambda f: f.contrasts("exposure", kind="custom"), "coefficients="),
-        (lambda f: f.contrasts("exposure", adjust="tukey"), "'dunnett'"),
+        (lambda f: f.contrasts("exposure", adjust="tukey"), "kind='pairwise' with adjust='dun"),
+        (lambda f: f.contrasts("exposure", adjust="sidak"), "take Holm's"),
         (lambda f: f.contrasts("exposure", family="one"), "'by'"),
         (
             lambda f: f.contrasts("sex", kind="custom", coefficients={"x": {"f": 1}}),

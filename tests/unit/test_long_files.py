@@ -18,6 +18,8 @@ FORMULAS = [
     "score ~ bs(age, df=4)*exposure + center(dose):week + sex*week",
     "np.log(score + 30) - center(age) ~ poly(age, 2) + exposure*week",
     "score ~ 0 + week + late*week",
+    "score ~ week + I(center(age)**2) + scale(dose * (sex == 'm'))",
+    "np.exp(center(score) / 9) ~ week + poly(late, 2)",
     "score ~ 1",
 ]
 
@@ -120,6 +122,13 @@ def test_options_that_need_whole_subjects_or_clusters(table, tmp_path, small_par
     assert all(a.startswith("method ") for a, b in lines if a != b)
 
 
+def test_a_mean_of_what_varies_in_later_parts_alone_is_refused(table, tmp_path, small_parts):
+    formula = "score ~ week + I(ward - ward.mean())"
+    wards = table.assign(ward=np.arange(len(table)) // 240)
+    with pytest.raises(UsageError, match="depends on other rows than its own"):
+        fit_mmrm(written(wards, tmp_path), formula, **WHO)
+
+
 def test_parts_hold_whole_clusters_and_each_row_once(table, tmp_path, small_parts):
     options = {**WHO, "inference": "CR0", "cluster": "clinic"}
     fit = fit_mmrm(written(table, tmp_path), "score ~ age", **options)
@@ -147,16 +156,20 @@ def test_a_sorted_copy_goes_with_the_fit(table, tmp_path, small_parts, monkeypat
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_rows_that_are_not_kept_are_asked_for(table, tmp_path):
+def test_rows_that_are_not_kept_are_asked_for_where_that_helps(table, tmp_path):
     fit = fit_mmrm(written(table, tmp_path), "score ~ age + week", **WHO)
-    questions = [
+    kept = "fitted to Parquet files, of which no rows are kept: "
+    for question in (fit.predict, lambda: fit.simulate(seed=1)):
+        with pytest.raises(UsageError, match=f"{kept}give data= the rows"):
+            question()
+    for question in (
         fit.residuals,
-        fit.predict,
-        lambda: fit.simulate(seed=1),
         lambda: fit.influence("id"),
-    ]
-    for question in questions:
-        with pytest.raises(UsageError, match="fitted to Parquet files"):
+        lambda: fit.influence("clinic", data=table.assign(clinic=1)),
+        lambda: fit.influence("clinic"),
+        lambda: fit.compare(fit),
+    ):
+        with pytest.raises(UsageError, match=f"{kept}fit the model to a table in memory"):
             question()
 
 

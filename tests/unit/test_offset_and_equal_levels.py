@@ -119,6 +119,24 @@ def test_what_cannot_be_shared(trial, equal_at, words):
         fit_mmrm(trial, "score ~ age + week*arm", **WHO, equal_at=equal_at)
 
 
+@pytest.mark.parametrize("formula", ["score ~ age + arm*week", "score ~ age + week + week:arm"])
+def test_what_sharing_leaves_out_is_said_to_be_expected(trial, formula):
+    fit = fit_mmrm(trial, formula, **WHO, equal_at={"arm": 0})
+    said = [note for note in fit.notes if "cannot be estimated" in note]
+    assert len(said) == 1
+    assert "For each level of 'arm' but the first, one is expected" in said[0]
+    assert "'week + week:arm'" in said[0]
+    lost = fit_mmrm(trial.assign(old=2 * trial.age), f"{formula} + old", **WHO).notes
+    assert any("cannot be estimated" in note for note in lost)
+    assert not any("expected" in note for note in lost)
+
+
+@pytest.mark.parametrize("asked", ["0", ["arm", 0], {"arm"}])
+def test_equal_at_is_a_mapping(trial, asked):
+    with pytest.raises(UsageError, match=r"must name a factor and a visit, such as \{'arm'"):
+        fit_mmrm(trial, "score ~ arm*week", **WHO, equal_at=asked)
+
+
 def test_a_shared_visit_has_to_be_in_the_formula(trial):
     with pytest.raises(UsageError, match="the formula needs 'week'"):
         fit_mmrm(trial, "score ~ arm", **WHO, equal_at={"arm": 0})
@@ -184,7 +202,7 @@ def test_rows_without_their_offset_take_no_part(trial):
         trial.assign(known=trial.known.mask(trial.id < 9)), "score ~ arm", **WHO, offset="known"
     )
     assert fit.n_patients == trial[trial.id >= 9].dropna().id.nunique()
-    assert any("known" in note for note in fit.notes)
+    assert any("rows with a response miss the offset (known " in note for note in fit.notes)
     with pytest.raises(UsageError, match="Infinite numbers: 'known'"):
         fit_mmrm(trial.assign(known=np.inf), "score ~ arm", **WHO, offset="known")
 
