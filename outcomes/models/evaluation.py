@@ -36,6 +36,8 @@ _NOT_COMPUTED = (
 )
 """What a term may end in."""
 _OUTSIDE = re.compile(r"`(.+)`\. \[ValueError: Some field values extend beyond")
+_VALUES = re.compile(r"\.? \[|: \{|\.$")
+"""Where a library's words may go on with values of the data."""
 _LAST_DIGITS: Final = 1e-8
 """Of the largest number of a column: functions of arrays round otherwise than those of a number."""
 
@@ -67,7 +69,7 @@ def _reason(text: str) -> str:
             "'clip'."
         )
     return (
-        f"A term of the formula cannot be computed: {text} Visits and texts are categories: a "
+        f"A term of the formula cannot be computed: {_VALUES.split(text)[0]}. Visits and texts are categories: a "
         "slope or a function needs a numeric column."
     )
 
