@@ -30,7 +30,7 @@ _BETWEEN_QUOTES = re.compile(r"`([^`]*)`")
 _LITERAL = ("", "0", "1")
 """Names that a formula takes for numbers, even between quotes."""
 _LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\]")
-_KNOWN = "bs, cr, cc, poly, center, scale, C, I, log, exp and all of np, such as np.sqrt"
+_KNOWN = "bs, cr, cc, poly, center, scale, C, I, log, exp and functions of np, such as np.sqrt"
 _COVARIANCE = "the covariance of the visits is said by covariance=, subject= and visit="
 _INSTEAD = {
     "offset": "a column whose coefficient is one is named by offset=",
