@@ -69,8 +69,8 @@ def _reason(text: str) -> str:
             "'clip'."
         )
     return (
-        f"A term of the formula cannot be computed: {_VALUES.split(text)[0]}. Visits and texts are categories: a "
-        "slope or a function needs a numeric column."
+        f"A term of the formula cannot be computed: {_VALUES.split(text)[0]}. Visits and texts are "
+        "categories: a slope or a function needs a numeric column."
     )
 
 
