@@ -83,8 +83,8 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         Where fewer than two subjects are left.
     """
     table = _table(data, roles)
-    subject_column = table[roles.subject]
-    visit, asked = _code_visits(subject_column, table[roles.visit], roles)
+    subject_column, visit_column = table[roles.subject], table[roles.visit]
+    visit, asked = _code_visits(subject_column, visit_column, roles)
     _check_unique(subject_column, visit, asked, roles)
     columns, empty = _columns(table, roles)
     group = as_category(table[roles.group]) if roles.group else None
@@ -131,7 +131,7 @@ def read_long(data: Any, roles: Roles) -> LongRows:
         n_subjects=len(subjects),
         visits=tuple(visit.categories),
         groups=groups,
-        notes=(*notes, *level_notes),
+        notes=(*notes, *level_notes, *_order_note(visit_column, visit, roles)),
         place=np.flatnonzero(used),
         labels=np.asarray(subjects),
         clusters=None if clusters is None else np.asarray(clusters),
@@ -187,10 +187,22 @@ def _code_visits(
     if unknown or len(set(roles.visits)) < len(roles.visits):
         raise UsageError(
             f"visits= names {', '.join(map(repr, unknown)) or 'a visit twice'}; column "
-            f"'{roles.visit}' has {', '.join(map(repr, visit.categories))}."
+            f"'{roles.visit}' has {', '.join(map(repr, visit.categories[:MAX_VISITS]))}."
         )
     chosen = visit.set_categories(list(roles.visits))
     return chosen, np.asarray(chosen.codes >= 0)
+
+
+def _order_note(column: pd.Series, visit: pd.Categorical, roles: Roles) -> list[str]:
+    """A note where some visits have a number and others have none: their order is then a guess."""
+    numbered = {any(map(str.isdigit, name)) for name in visit.categories}
+    given = roles.visits is not None or isinstance(column.dtype, pd.CategoricalDtype)
+    if given or len(numbered) < 2:
+        return []
+    return [
+        f"Visits are taken in the order {', '.join(visit.categories)}: if that is not their order "
+        "in time, give it by visits=."
+    ]
 
 
 def _check_number(n_visits: int, roles: Roles) -> None:

@@ -108,3 +108,16 @@ def test_a_first_cluster_of_many_batches(trial, tmp_path, monkeypatch):
     parts = list(ours.grid.data.parts())
     assert len(parts) > 2
     assert sum(len(set(part.cluster)) for part in parts) == many.clinic.nunique()
+
+
+def test_an_order_of_visits_that_is_a_guess_is_said(trial):
+    names = {1: "baseline", 3: "6 weeks", 5: "12 weeks", 7: "24 weeks"}
+    text = trial.assign(week=trial.week.map(names))
+    fit = fit_mmrm(text, "score ~ week", **WHO)
+    assert any("in the order 6 weeks, 12 weeks, 24 weeks, baseline" in note for note in fit.notes)
+    for quiet in (
+        fit_mmrm(text, "score ~ week", **WHO, visits=list(names.values())),
+        fit_mmrm(text.astype({"week": "category"}), "score ~ week", **WHO),
+        fit_mmrm(trial, "score ~ week", **WHO),
+    ):
+        assert not any("in the order" in note for note in quiet.notes)
