@@ -29,7 +29,7 @@ _QUOTED = re.compile(r"`([^`]+)`")
 _BETWEEN_QUOTES = re.compile(r"`([^`]*)`")
 _LITERAL = ("", "0", "1")
 """Names that a formula takes for numbers, even between quotes."""
-_LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\]")
+_LEVEL = re.compile(r"\[(?:T\.)?([^\]]*)\](?=$|:)")
 _KNOWN = "bs, cr, cc, poly, center, scale, C, I, log, exp and functions of np, such as np.sqrt"
 _COVARIANCE = "the covariance of the visits is said by covariance=, subject= and visit="
 _INSTEAD = {

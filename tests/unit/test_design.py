@@ -149,3 +149,9 @@ def test_comparisons_are_joined(trial):
 def test_terms_that_cannot_be_computed(trial, formula, words):
     with pytest.raises(UsageError, match=words):
         factored(trial, formula)
+
+
+def test_a_list_inside_a_term_stays_in_its_name(trial):
+    design = factored(trial, "score ~ cr(age, knots=[45, 55], constraints='center') + exposure")[1]
+    assert design.columns[1] == "cr(age, knots=[45, 55], constraints='center')1"
+    assert design.columns[-1] == "exposureusual"
