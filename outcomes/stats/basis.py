@@ -139,8 +139,7 @@ def build_basis(moments: Moments, maps: Array, response: str = "the response") -
     if not kept or kept[-1] != columns.shape[1] - 1:
         raise NotEstimable(
             f"The model explains {response} exactly, or {response} does not vary: there is no "
-            f"spread left to estimate beside {len(kept)} coefficients. Check the response column, "
-            "or use fewer terms."
+            "spread left to estimate. Check the response column, or use fewer terms."
         )
     coefficients[kept[:-1], -1] -= shift
     return _assemble(moments, done, squares, coefficients, kept[:-1], shift)
