@@ -7,6 +7,7 @@ any other function is evaluated once more at single rows, those at which one of 
 smallest or largest. A row by itself is its own mean, median and extreme, has no spread and no
 neighbour: what depends on other rows is not the same there at both ends. A column that does not
 vary in a part of a file, but does in others, is evaluated beside a row that has its overall mean.
+What depends on rows in between is told by every other row, last to first, without the rest.
 """
 
 from __future__ import annotations
@@ -111,6 +112,11 @@ def _is_its_own(term: Any, matrix: Any, frame: pd.DataFrame, means: Mapping[str,
         except UsageError:
             return False
         if not np.isclose(found, together[row], rtol=0.0, atol=near, equal_nan=True).all():
+            return False
+    for rows in (np.arange(len(frame))[::-2], np.arange(len(frame) - 1)[::-2]):
+        half = evaluate(spec, frame.iloc[rows].reset_index(drop=True)) if rows.size else []
+        found = np.asarray(half, dtype=np.float64).reshape(rows.size, -1)
+        if not np.isclose(found, together[rows], rtol=0.0, atol=near, equal_nan=True).all():
             return False
     return True
 

@@ -103,8 +103,12 @@ def _added(grid: ReferenceGrid, inference: Inference, term: Any) -> Array:
     order = np.argsort(role, kind="stable")
     root = np.linalg.cholesky(inference.point.phi)
     triangle = np.linalg.qr(np.linalg.solve(root, basis.triangle[:, order]), mode="r")
-    kept = np.zeros((int((role == 1).sum()), role.size))
-    kept[:, order] = triangle[role[order] == 1]
+    own_rows = triangle[role[order] == 1]
+    # As they are, the rows are uncorrelated with variance one, and any turn of them would do as
+    # well; degrees of freedom need those that stand for one coefficient of the term each.
+    own_rows = np.linalg.solve(own_rows[:, role[order] == 1], own_rows)
+    kept = np.zeros((len(own_rows), role.size))
+    kept[:, order] = own_rows
     out = np.zeros((len(kept), basis.estimable.size))
     out[:, basis.estimable] = kept
     out[:, ~basis.estimable] = kept @ basis.combination

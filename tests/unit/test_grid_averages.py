@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from outcomes import fit_mmrm
+from outcomes.core.errors import UsageError
 from outcomes.models import long_tables, used_rows
 
 WHO = {"subject": "id", "visit": "week"}
@@ -121,3 +122,26 @@ def test_an_order_of_visits_that_is_a_guess_is_said(trial):
         fit_mmrm(trial, "score ~ week", **WHO),
     ):
         assert not any("in the order" in note for note in quiet.notes)
+
+
+def test_type_two_degrees_of_freedom_do_not_depend_on_the_order_of_rows(trial):
+    columns = ["num_df", "den_df", "statistic", "p_value"]
+    options = {**WHO, "covariance": "csh", "inference": "satterthwaite"}
+    first, other = (
+        fit_mmrm(data, "score ~ arm*week + base", **options).joint_tests(type=2)[columns]
+        for data in (trial, trial.sample(frac=1, random_state=3).assign(score=3 * trial.score + 1))
+    )
+    np.testing.assert_allclose(first, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "np.where(arm == 'b', base - base[arm == 'b'].mean(), 0)",
+        "np.where(np.abs(base - 50) < 5, base - np.median(base), 0)",
+        "I(base.index.to_numpy() * 1.0)",
+    ],
+)
+def test_a_term_that_depends_on_rows_in_between_is_refused(trial, term):
+    with pytest.raises(UsageError, match="depends on other rows"):
+        fit_mmrm(trial, f"score ~ arm + week + {term}", **WHO)
